@@ -1,0 +1,5 @@
+/// Which end of a number comes first in memory.
+package enum ByteOrder: Sendable, Hashable {
+  case littleEndian
+  case bigEndian
+}

@@ -1,0 +1,220 @@
+package import ApusCore
+
+/// Where everything stands that trampolines share with each other and with `apus`: one table, used by the
+/// programs, their interpreter and the recorder.
+///
+/// Three regions live in the traced process:
+///
+/// ```
+/// private (anonymous, inherited by fork)   contexts │ cursors (wiped by fork) │ chunk table
+/// mirror  (anonymous, not reserved)        one mirror chunk for each slot of the chunk table
+/// shared  (a memfd, mapped by apus too)    control │ arenas │ consumed words │ lost calls │ counts │ buffers
+/// ```
+package enum ThreadContext {
+  /// Bytes from one context to the next, and from one cursor to the next.
+  package static let stride = 128
+  /// log2 of ``stride``.
+  package static let strideShift: UInt8 = 7
+  /// log2 of how many home places the table has.
+  package static let tableBits: UInt8 = 15
+  /// How far from its home place a context may stand.
+  package static let probeLimit = 64
+  /// Contexts in the table, the ones past the last home place included.
+  package static let count = (1 << Int(tableBits)) + probeLimit
+  /// From a context to its cursor: the cursors follow the contexts.
+  package static let cursorDistance = Int32(count * stride)
+  /// The multiplier of the hash: thread pointers come in arithmetic series, which Fibonacci hashing spreads.
+  package static let hashMultiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
+
+  /// The home place of a thread pointer.
+  package static func home(of threadPointer: UInt64) -> Int {
+    Int((threadPointer &* hashMultiplier) >> (64 - UInt64(tableBits)))
+  }
+
+  // Offsets in a context. Fork's child inherits these.
+
+  /// The thread pointer: 0 when never used, 1 when retired.
+  package static let threadPointer: Int32 = 0
+  /// The window: the stack chunk that the thread runs on. Its lowest address.
+  package static let windowLow: Int32 = 8
+  /// The mirror entry of frame F stands at 2 F + delta.
+  package static let windowDelta: Int32 = 16
+  /// The innermost open frame in the window, or the window's end when none is open. 0: there is no valid window (written
+  /// first and last when the window changes).
+  package static let current: Int32 = 24
+  /// The window's slot in the chunk table; 0 until the thread's first event.
+  package static let windowSlot: Int32 = 32
+  /// Not 0 when return addresses were put back and have not all been replaced again.
+  package static let disarmed: Int32 = 40
+  /// How many traced frames are open (with `--depth` only).
+  package static let depth: Int32 = 48
+  /// The outermost open root frame, or 0 (with `--root` only).
+  package static let rootFrame: Int32 = 56
+
+  // Offsets from a context to the words of its cursor. Zero after a fork: position 0 is not below limit 0.
+
+  /// Bytes of events reserved so far.
+  package static let position = cursorDistance + 0
+  /// Events may be reserved while the position is below.
+  package static let limit = cursorDistance + 8
+  /// The buffer's address.
+  package static let bufferBase = cursorDistance + 16
+  /// The buffer's size − 1: the event that is reserved at position p stands at base + ((p + 8) & mask).
+  package static let bufferMask = cursorDistance + 24
+  /// The address of the shared word that says how many bytes `apus` has consumed.
+  package static let consumedAddress = cursorDistance + 32
+  /// The buffer's size in bytes; 0 for a thread without a buffer.
+  package static let capacity = cursorDistance + 40
+  /// This thread's call counters, 8 bytes a function (count level).
+  package static let counters = cursorDistance + 48
+  /// Returns of recorded calls that found the buffer full.
+  package static let pendingReturns = cursorDistance + 56
+  /// Not 0 while a session lasts.
+  package static let session = cursorDistance + 64
+}
+
+/// The chunk table: which piece of which stack has which mirror.
+///
+/// A slot is claimed once, by compare-and-exchange of its key, and never given back while a session lasts, so that
+/// a frame's mirror entry can always be found from its address.
+package enum StackChunk {
+  /// log2 of a chunk's bytes.
+  package static let shift: UInt8 = 18
+  /// A chunk's bytes.
+  package static let size: UInt64 = 1 << UInt64(shift)
+  /// A mirror chunk's bytes: 16 for each 8 of stack.
+  package static let mirrorShift: UInt8 = shift + 1
+  /// Bytes from one slot to the next.
+  package static let slotStride = 128
+  package static let slotShift: UInt8 = 7
+  /// How far from its home place a slot may stand.
+  package static let probeLimit = 128
+
+  // Offsets in a slot.
+
+  /// The stack address >> ``shift``; 0 when free.
+  package static let key: Int32 = 0
+  /// The thread context's `current` when this chunk was last left, or 0 when it never was a window.
+  package static let current: Int32 = 8
+  /// The depth when this chunk was last left.
+  package static let depth: Int32 = 16
+
+  // Offsets in a mirror entry.
+
+  /// The caller's return address; 0 when the frame is not open.
+  package static let returnAddress: Int32 = 0
+  /// Bits 0–25: the low bits of the frame's return event. From bit 26: distance to the enclosing frame / 8. Bit 63:
+  /// ``hasOuter``.
+  package static let frame: Int32 = 8
+  /// From a distance in bytes to its place in the word.
+  package static let distanceShift: UInt8 = UInt8(EventWord.timeShift) - 3
+  /// Set in a frame that changed the thread's window: the words below the mirror entry say what to change it back to
+  /// (that place belongs to address F − 8, which cannot be a frame's, since frames stand 16 bytes apart at least).
+  package static let hasOuterBit: UInt8 = 63
+  /// The window's slot before the frame was entered.
+  package static let outerSlot: Int32 = -16
+  /// The context's `current` before the frame was entered; 0 if the window was just being changed.
+  package static let outerCurrent: Int32 = -8
+}
+
+/// The shared region's control page.
+package enum SharedControl {
+  /// A robust lock that `apus` holds: 32 bits, whose bit 30 the kernel sets when its holder dies.
+  package static let owner: Int32 = 0
+  /// Bit 30, FUTEX_OWNER_DIED.
+  package static let ownerDied: Int32 = 0x4000_0000
+  /// How many ticks of the time-stamp counter a writer waits for room before it gives up.
+  package static let patience: Int32 = 64
+  /// Not 0 once a writer has given up: nobody waits any more.
+  package static let gaveUp: Int32 = 72
+  /// How often the dynamic loader reported a change.
+  package static let loaderRequests: Int32 = 80
+  /// How many of these `apus` has answered.
+  package static let loaderAnswers: Int32 = 88
+  /// How many arenas there are; (start, size) pairs follow at ``arenas``.
+  package static let arenaCount: Int32 = 96
+  package static let arenas: Int32 = 1024
+  /// As many as fit in the control page.
+  package static let arenaLimit = 190
+  /// Slow-path counters.
+  package static let counters: Int32 = 128
+
+  /// What slow paths count.
+  package enum Counter: Int32, Sendable, CaseIterable {
+    case unmatchedReturns = 0
+    case unwound = 1
+    case rearmed = 2
+    case stackFull = 3
+    case noContext = 4
+    case stackSwitches = 5
+    case tailCalls = 6
+    case waits = 7
+    case unwinderCalls = 8
+    case gaveUp = 9
+
+    /// Offset in the control page.
+    package var offset: Int32 { SharedControl.counters + 8 * rawValue }
+    /// The name in `apus info`.
+    package var name: String {
+      switch self {
+      case .unmatchedReturns: "unmatched_returns"
+      case .unwound: "unwound"
+      case .rearmed: "re_armed"
+      case .stackFull: "stack_full"
+      case .noContext: "no_context"
+      case .stackSwitches: "stack_switches"
+      case .tailCalls: "tail_calls"
+      case .waits: "waits"
+      case .unwinderCalls: "unwinder_calls"
+      case .gaveUp: "gave_up_waiting"
+      }
+    }
+  }
+
+  /// The control page's bytes.
+  package static let size = 4096
+}
+
+/// What the programs must know of one session: addresses in the traced process, and the policy.
+package struct ProbeEnvironment: Sendable, Hashable {
+  /// The first thread context.
+  package var contexts: Address
+  /// The first slot of the chunk table.
+  package var chunkTable: Address
+  /// log2 of the chunk table's home places.
+  package var chunkBits: UInt8
+  /// The first mirror chunk.
+  package var mirror: Address
+  /// The shared region's control page.
+  package var control: Address
+  /// Lost calls, 8 bytes a function, by function identifier.
+  package var lostCalls: Address
+  /// Calls of threads without a context at count level, 8 bytes a function.
+  package var sharedCounts: Address
+  /// Where a frame returns to whose return needs the slow path.
+  package var slowReturn: Address
+  /// Whether events carry times.
+  package var isTimed: Bool
+  /// Whether a writer waits for room instead of dropping.
+  package var waitsForRoom: Bool
+  /// How many traced frames may be open at once, if limited.
+  package var depthLimit: Int32?
+
+  package init(
+    contexts: Address, chunkTable: Address, chunkBits: UInt8, mirror: Address, control: Address,
+    lostCalls: Address, sharedCounts: Address, slowReturn: Address, isTimed: Bool, waitsForRoom: Bool,
+    depthLimit: Int32? = nil
+  ) {
+    self.contexts = contexts
+    self.chunkTable = chunkTable
+    self.chunkBits = chunkBits
+    self.mirror = mirror
+    self.control = control
+    self.lostCalls = lostCalls
+    self.sharedCounts = sharedCounts
+    self.slowReturn = slowReturn
+    self.isTimed = isTimed
+    self.waitsForRoom = waitsForRoom
+    self.depthLimit = depthLimit
+  }
+}

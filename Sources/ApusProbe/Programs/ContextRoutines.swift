@@ -1,0 +1,227 @@
+extension ProgramBuilder {
+  /// v1 = the home place of this thread's context, v0 = the thread pointer.
+  package mutating func homeContext(_ environment: ProbeEnvironment) {
+    emit(.threadPointer(.v0))
+    constant(.v1, ThreadContext.hashMultiplier)
+    arithmetic(.multiply, .v1, .v0)
+    shiftRight(.v1, 64 - ThreadContext.tableBits)
+    shiftLeft(.v1, ThreadContext.strideShift)
+    constant(.v2, environment.contexts)
+    add(.v1, .v2)
+  }
+
+  /// Counts in the control page; changes `scratch`.
+  package mutating func count(
+    _ counter: SharedControl.Counter, _ operand: ProbeOperand,
+    _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    constant(scratch, environment.control)
+    emit(.atomicAdd(ProbeAddress(scratch, counter.offset), operand))
+  }
+
+  /// Counts one in the control page; changes `scratch`.
+  package mutating func count(
+    _ counter: SharedControl.Counter, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    count(counter, .immediate(1), environment, scratch: scratch)
+  }
+
+  /// `slot` = the home place of the stack chunk in `key`.
+  package mutating func homeSlot(
+    _ slot: ProbeRegister, key: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    constant(slot, ThreadContext.hashMultiplier)
+    arithmetic(.multiply, slot, .register(key))
+    shiftRight(slot, 64 - environment.chunkBits)
+    shiftLeft(slot, StackChunk.slotShift)
+    constant(scratch, environment.chunkTable)
+    add(slot, .register(scratch))
+  }
+
+  /// `delta` = what takes 2 F to the mirror entry, for the chunk in `slot` whose lowest address is `low`.
+  package mutating func mirrorDelta(
+    _ delta: ProbeRegister, slot: ProbeRegister, low: ProbeRegister, _ environment: ProbeEnvironment,
+    scratch: ProbeRegister
+  ) {
+    move(delta, slot)
+    constant(scratch, environment.chunkTable)
+    subtract(delta, .register(scratch))
+    shiftLeft(delta, StackChunk.mirrorShift - StackChunk.slotShift)
+    constant(scratch, environment.mirror)
+    add(delta, .register(scratch))
+    subtract(delta, .register(low))
+    subtract(delta, .register(low))
+  }
+
+  /// Makes the chunk in `slot` the window of the context in v1: steps 2 to 4 of ``Routine/switchWindow``. Changes v0, v6
+  /// and v7.
+  package mutating func setWindow(
+    slot: ProbeRegister, current: ProbeRegister, _ environment: ProbeEnvironment
+  ) {
+    storeConstant(.v1, ThreadContext.current, 0)
+    store(.v1, ThreadContext.windowSlot, slot)
+    load(.v6, slot, StackChunk.key)
+    shiftLeft(.v6, StackChunk.shift)
+    store(.v1, ThreadContext.windowLow, .v6)
+    mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
+    store(.v1, ThreadContext.windowDelta, .v7)
+    store(.v1, ThreadContext.current, current)
+  }
+
+  /// `distance` = from a frame, whose word of the mirror entry is in this register, to the enclosing one.
+  package mutating func distance(_ word: ProbeRegister) {
+    shiftLeft(word, 1)
+    shiftRight(word, UInt8(EventWord.timeShift) + 1)
+    shiftLeft(word, 3)
+  }
+
+  /// `mirror` = the mirror entry of `frame`, in the window of the context in v1.
+  package mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister) {
+    move(mirror, frame)
+    add(mirror, .register(mirror))
+    add(mirror, .at(.v1, ThreadContext.windowDelta))
+  }
+
+  /// Counts one lost call of the function in `function`; changes both registers.
+  package mutating func countLost(
+    function: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    shiftLeft(function, 3)
+    constant(scratch, environment.lostCalls)
+    add(scratch, .register(function))
+    emit(.atomicAdd(ProbeAddress(scratch, 0), .immediate(1)))
+  }
+}
+
+extension Routine {
+  /// Looks along the table from the home place.
+  static func findContextProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.homeContext(environment)
+    b.move(.v2, .v1)
+    b.add(.v2, .immediate(Int32(ThreadContext.probeLimit * ThreadContext.stride)))
+    let found = b.label()
+    let missing = b.label()
+    let next = b.here()
+    b.load(.v3, .v1, ThreadContext.threadPointer)
+    b.branch(.v3, .equal, .v0, found)
+    b.branch(.v3, .equal, .immediate(0), missing)
+    b.add(.v1, .immediate(Int32(ThreadContext.stride)))
+    b.branch(.v1, .below, .v2, next)
+    b.place(missing)
+    b.constant(.v1, 0)
+    b.place(found)
+    b.emit(.returnFromRoutine)
+    return b.program("findContext", .routine)
+  }
+
+  /// Compares with each arena in the control page.
+  static func isOursProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let ours = b.label()
+    let not = b.label()
+    b.constant(.v3, environment.control)
+    b.load(.v4, .v3, SharedControl.arenaCount)
+    b.add(.v3, .immediate(SharedControl.arenas))
+    let next = b.here()
+    b.branch(.v4, .equal, .immediate(0), not)
+    b.move(.v5, .v0)
+    b.subtract(.v5, .at(.v3, 0))
+    b.branch(.v5, .below, .at(.v3, 8), ours)
+    b.add(.v3, .immediate(16))
+    b.subtract(.v4, .immediate(1))
+    b.jump(next)
+    b.place(not)
+    b.constant(.v0, 0)
+    b.emit(.returnFromRoutine)
+    b.place(ours)
+    b.constant(.v0, 1)
+    b.emit(.returnFromRoutine)
+    return b.program("isOurs", .routine)
+  }
+
+  /// Finds or claims the chunk of the frame in v2 and makes it the thread's window.
+  ///
+  /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
+  /// when it returns, to slot, low and delta as they belong together, and `current` as it found it.
+  /// 1. The old window's `current` is kept in its slot.
+  /// 2. `current` = 0: from here on every fast path fails.
+  /// 3. slot, low and delta are written, in this order.
+  /// 4. `current` is written last.
+  static func switchWindowProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let found = b.label()
+    let full = b.label()
+    // v3 = key, v4 = slot, v5 = end of the search
+    b.move(.v3, .v2)
+    b.shiftRight(.v3, StackChunk.shift)
+    b.homeSlot(.v4, key: .v3, environment, scratch: .v0)
+    b.move(.v5, .v4)
+    b.add(.v5, .immediate(Int32(StackChunk.probeLimit * StackChunk.slotStride)))
+    let occupied = b.label()
+    let next = b.here()
+    b.load(.v0, .v4, StackChunk.key)
+    b.branch(.v0, .equal, .v3, found)
+    b.branch(.v0, .notEqual, .immediate(0), occupied)
+    b.emit(
+      .atomicCompareExchange(
+        ProbeAddress(.v4, StackChunk.key), expected: .v0, desired: .v3, otherwise: next))
+    b.jump(found)
+    b.place(occupied)
+    b.add(.v4, .immediate(Int32(StackChunk.slotStride)))
+    b.branch(.v4, .below, .v5, next)
+    b.jump(full)
+
+    b.place(found)
+    let kept = b.label()
+    b.load(.v5, .v1, ThreadContext.windowSlot)
+    b.load(.v0, .v1, ThreadContext.current)
+    b.branch(.v5, .equal, .immediate(0), kept)
+    b.branch(.v5, .equal, .v4, kept)
+    b.branch(.v0, .equal, .immediate(0), kept)
+    b.store(.v5, StackChunk.current, .v0)
+    b.load(.v3, .v1, ThreadContext.depth)
+    b.store(.v5, StackChunk.depth, .v3)
+    b.place(kept)
+    // v3 = the chunk's own `current`
+    let open = b.label()
+    let set = b.label()
+    b.load(.v3, .v4, StackChunk.current)
+    b.branch(.v3, .notEqual, .immediate(0), open)
+    b.move(.v3, .v2)
+    b.shiftRight(.v3, StackChunk.shift)
+    b.add(.v3, .immediate(1))
+    b.shiftLeft(.v3, StackChunk.shift)
+    b.jump(set)
+    b.place(open)
+    b.load(.v0, .v4, StackChunk.depth)
+    b.store(.v1, ThreadContext.depth, .v0)
+    b.place(set)
+    b.setWindow(slot: .v4, current: .v3, environment)
+    b.move(.v5, .v2)
+    b.call(.logStack)
+    b.count(.stackSwitches, environment, scratch: .v0)
+    b.move(.v2, .v5)
+    b.constant(.v0, 1)
+    b.emit(.returnFromRoutine)
+    b.place(full)
+    b.count(.stackFull, environment, scratch: .v0)
+    b.constant(.v0, 0)
+    b.emit(.returnFromRoutine)
+    return b.program("switchWindow", .routine)
+  }
+
+  /// Logs which stack chunk the thread's events belong to from here on. Keeps v1.
+  static func logStackProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.load(.v0, .v1, ThreadContext.windowSlot)
+    b.constant(.v2, environment.chunkTable)
+    b.subtract(.v0, .v2)
+    b.shiftRight(.v0, StackChunk.slotShift)
+    b.shiftLeft(.v0, UInt8(EventWord.payloadShift))
+    b.or(.v0, .immediate(Int32(EventWord(.stack, payload: 0, time: 0).rawValue)))
+    b.call(.log)
+    b.emit(.returnFromRoutine)
+    return b.program("logStack", .routine)
+  }
+}

@@ -1,0 +1,241 @@
+/// What a stub records of its function.
+package struct StubOptions: Sendable, Hashable {
+  /// The part that a function plays when only what certain roots call is recorded.
+  package enum Root: Sendable, Hashable {
+    /// Everything is recorded.
+    case everywhere
+    /// This function is a root.
+    case root
+    /// Recorded only below a root.
+    case inside
+  }
+
+  package var root: Root = .everywhere
+  /// Calls that are shorter than this many ticks, and of which nothing inside is recorded, are taken back.
+  package var minimumTicks: Int32 = 0
+
+  package init() {}
+}
+
+extension ProbeProgram {
+  /// The graph level's stub: logs the call, keeps the caller's return address in the shadow map, calls the body, logs
+  /// the return, and returns to the caller.
+  ///
+  /// Entry, in this order, so that a signal at any point finds things whole:
+  /// 1. The checks; nothing is changed yet.
+  /// 2. The event (``ProgramBuilder/append(full:retry:)``).
+  /// 3. The mirror entry, then `current`.
+  /// 4. The body is called, which takes the return address out of the stack.
+  ///
+  /// Return: the return address goes back to the stack, the mirror entry is cleared, `current` goes out by one frame,
+  /// then the event.
+  package static func graphStub(
+    function: UInt32, options: StubOptions, environment: ProbeEnvironment
+  ) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let slow = b.label()
+    let slowExit = b.label()
+    let fullExit = b.label()
+    let retryExit = b.label()
+    let pass = b.label()
+    let body = b.label()
+    let returnWord = EventWord(.return, function: function, time: 0).rawValue
+    b.homeContext(environment)
+    b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
+    if options.root != .everywhere { b.rootFilter(isRoot: options.root == .root, pass: pass) }
+    b.emit(.frameAddress(.v2))
+    b.move(.v0, .v2)
+    b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
+    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), slow)
+    b.branch(.v2, .aboveOrEqual, .at(.v1, ThreadContext.current), slow)
+    b.add(.v2, .v2)
+    b.add(.v2, .at(.v1, ThreadContext.windowDelta))
+    b.load(.v3, .v2, StackChunk.returnAddress)
+    b.branch(.v3, .notEqual, .immediate(0), slow)
+    if let limit = environment.depthLimit {
+      b.load(.v3, .v1, ThreadContext.depth)
+      b.branch(.v3, .aboveOrEqual, .immediate(limit), pass)
+    }
+    b.appendFunctionEvent(.entry, function, environment, full: slow, retry: slow)
+    b.emit(.frameAddress(.v2))
+    b.mirrorEntry(.v0, of: .v2)
+    b.emit(.loadReturnAddress(.v3))
+    b.store(.v0, StackChunk.returnAddress, .v3)
+    b.load(.v3, .v1, ThreadContext.current)
+    b.subtract(.v3, .v2)
+    b.shiftLeft(.v3, StackChunk.distanceShift)
+    b.or(.v3, .immediate(Int32(returnWord)))
+    b.store(.v0, StackChunk.frame, .v3)
+    b.store(.v1, ThreadContext.current, .v2)
+    if environment.depthLimit != nil {
+      b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(1)))
+    }
+
+    b.place(body)
+    b.emit(.callBody)
+    b.homeContext(environment)
+    b.emit(.frameAddress(.v2))
+    b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slowExit)
+    b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
+    b.mirrorEntry(.v0, of: .v2)
+    b.load(.v3, .v0, StackChunk.returnAddress)
+    b.emit(.storeReturnAddress(.v3))
+    b.storeConstant(.v0, StackChunk.returnAddress, 0)
+    if options.root == .root { b.closeRoot() }
+    b.load(.v3, .v0, StackChunk.frame)
+    b.move(.v0, .v3)
+    b.shiftRight(.v0, UInt8(EventWord.timeShift))
+    b.shiftLeft(.v0, 3)
+    b.add(.v0, .v2)
+    b.store(.v1, ThreadContext.current, .v0)
+    if environment.depthLimit != nil {
+      b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
+    }
+    b.and(.v3, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    if options.minimumTicks > 0 {
+      b.takeBack(function, minimumTicks: options.minimumTicks)
+    }
+    b.appendReturn(environment, full: fullExit, retry: retryExit)
+    b.emit(.leave)
+
+    b.place(slow)
+    b.constant(.v0, UInt64(function))
+    b.emit(.frameAddress(.v2))
+    b.emit(.loadReturnAddress(.v3))
+    b.call(.enter)
+    b.branch(.v0, .equal, .immediate(EntryVerdict.callBody.rawValue), body)
+    b.branch(.v0, .equal, .immediate(EntryVerdict.passThrough.rawValue), pass)
+    b.emit(.storeReturnAddress(.v3))
+    b.place(pass)
+    b.emit(.jumpBody)
+
+    b.place(slowExit)
+    b.call(.exit)
+    b.emit(.storeReturnAddress(.v3))
+    b.emit(.leave)
+
+    b.place(retryExit)
+    b.place(fullExit)
+    b.move(.v0, .v2)
+    b.and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    b.call(.logReturn)
+    b.emit(.leave)
+    return b.program("graph", .stub)
+  }
+
+  /// Where a frame returns to whose return needs the slow path.
+  package static func slowReturn() -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.emit(.frameAddress(.v2))
+    b.call(.exit)
+    b.emit(.storeReturnAddress(.v3))
+    b.emit(.leave)
+    return b.program("slowReturn", .returnStub)
+  }
+}
+
+extension ProgramBuilder {
+  /// Appends an event whose function is known when the code is generated. Needs the context in v1; changes v0, v2, v3.
+  mutating func appendFunctionEvent(
+    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel, retry: ProbeLabel
+  ) {
+    stampedWord(
+      low: .immediate(Int32(EventWord(kind, function: function, time: 0).rawValue)), environment, scratch: .v0)
+    append(full: full, retry: retry)
+  }
+
+  /// Appends the return event whose low bits are in v3.
+  fileprivate mutating func appendReturn(
+    _ environment: ProbeEnvironment, full: ProbeLabel, retry: ProbeLabel
+  ) {
+    if environment.isTimed {
+      stampedWord(low: .v3, environment, scratch: .v0)
+    } else {
+      move(.v2, .v3)
+    }
+    append(full: full, retry: retry)
+  }
+
+  /// Passes through what no root called. The context is in v1; changes v0 and v2.
+  ///
+  /// A root frame that was left without returning is noticed when a frame at or above it appears on the same stack.
+  fileprivate mutating func rootFilter(isRoot: Bool, pass: ProbeLabel) {
+    let recorded = label()
+    let unset = label()
+    load(.v0, .v1, ThreadContext.rootFrame)
+    emit(.frameAddress(.v2))
+    branch(.v0, .equal, .immediate(0), unset)
+    branch(.v2, .below, .register(.v0), recorded)
+    move(.v3, .v2)
+    subtract(.v3, .register(.v0))
+    branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), recorded)
+    if !isRoot { storeConstant(.v1, ThreadContext.rootFrame, 0) }
+    place(unset)
+    if isRoot {
+      store(.v1, ThreadContext.rootFrame, .v2)
+    } else {
+      jump(pass)
+    }
+    place(recorded)
+  }
+
+  /// Forgets the root whose frame is in v2, if it is the outermost. Changes v3.
+  fileprivate mutating func closeRoot() {
+    let inner = label()
+    load(.v3, .v1, ThreadContext.rootFrame)
+    branch(.v3, .notEqual, .register(.v2), inner)
+    storeConstant(.v1, ThreadContext.rootFrame, 0)
+    place(inner)
+  }
+
+  /// Takes the entry event back, and leaves, if it is the last event and its call was short:
+  /// 1. The word before the position is read: is it an entry of this function, not older than the minimum?
+  /// 2. It is exchanged for zero, against the reader, which exchanges too.
+  /// 3. The position goes back, unless a handler has appended; then the place gets a padding word.
+  ///
+  /// The context is in v1 and the return event's low bits in v3, which are kept; changes v0 and v2.
+  fileprivate mutating func takeBack(_ function: UInt32, minimumTicks: Int32) {
+    let keep = label()
+    let other = label()
+    let filled = label()
+    let entry = Int32(EventWord(.entry, function: function, time: 0).rawValue)
+    // v2 = the place of the last event, v0 = its word
+    load(.v2, .v1, ThreadContext.position)
+    and(.v2, .at(.v1, ThreadContext.bufferMask))
+    branch(.v3, .notEqual, .immediate(entry + 1), other)
+    load(.v0, .v1, ThreadContext.capacity)
+    branch(.v0, .equal, .immediate(0), other)
+    add(.v2, .at(.v1, ThreadContext.bufferBase))
+    load(.v0, .v2)
+    move(.v3, .v0)
+    and(.v3, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    branch(.v3, .notEqual, .immediate(entry), keep)
+    emit(.timestamp(.v3, scratch: .v0))
+    load(.v0, .v2)
+    shiftRight(.v0, UInt8(EventWord.timeShift))
+    subtract(.v3, .register(.v0))
+    shiftLeft(.v3, UInt8(EventWord.timeShift))
+    shiftRight(.v3, UInt8(EventWord.timeShift))
+    branch(.v3, .aboveOrEqual, .immediate(minimumTicks), keep)
+    load(.v0, .v2)
+    constant(.v3, 0)
+    emit(.atomicCompareExchange(ProbeAddress(.v2), expected: .v0, desired: .v3, otherwise: keep))
+    load(.v0, .v1, ThreadContext.position)
+    move(.v3, .v0)
+    and(.v3, .at(.v1, ThreadContext.bufferMask))
+    add(.v3, .at(.v1, ThreadContext.bufferBase))
+    branch(.v3, .notEqual, .register(.v2), filled)
+    move(.v3, .v0)
+    subtract(.v3, .immediate(8))
+    emit(
+      .localCompareExchange(
+        ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: filled))
+    emit(.leave)
+    place(filled)
+    storeConstant(.v2, 0, Int32(EventWord(.padding, payload: 0, time: 0).rawValue))
+    emit(.leave)
+    place(keep)
+    constant(.v3, EventWord(.return, function: function, time: 0).rawValue)
+    place(other)
+  }
+}

@@ -1,0 +1,89 @@
+extension ProbeProgram {
+  /// The count level's stub: one counter of this thread goes up by one.
+  package static func countStub(function: UInt32, environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let slow = b.label()
+    let pass = b.label()
+    b.homeContext(environment)
+    b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
+    b.load(.v2, .v1, ThreadContext.counters)
+    b.branch(.v2, .equal, .immediate(0), pass)
+    b.emit(.localAdd(ProbeAddress(.v2, Int32(function) * 8), .immediate(1)))
+    b.place(pass)
+    b.emit(.jumpBody)
+    b.place(slow)
+    b.constant(.v0, UInt64(function))
+    b.call(.count)
+    b.emit(.jumpBody)
+    return b.program("count", .stub)
+  }
+
+  /// The entry level's stub: one event a call.
+  package static func entryStub(function: UInt32, environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let slow = b.label()
+    b.homeContext(environment)
+    b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
+    b.appendFunctionEvent(.entry, function, environment, full: slow, retry: slow)
+    b.emit(.jumpBody)
+    b.place(slow)
+    b.constant(.v0, UInt64(function))
+    b.call(.logEntry)
+    b.emit(.jumpBody)
+    return b.program("entry", .stub)
+  }
+
+  /// For functions that walk the stack: return addresses are put back first.
+  package static func disarmHook() -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.call(.disarm)
+    b.emit(.jumpBody)
+    return b.program("disarmHook", .stub)
+  }
+
+  /// For `_Unwind_SetIP`, whose first argument holds the frame that the unwinder is about to enter.
+  ///
+  /// - Parameter cfaOffset: where the unwinder's context keeps that frame's canonical frame address.
+  /// - Parameter frameDistance: from there down to the frame address (x86_64: 8).
+  package static func landHook(cfaOffset: Int32, frameDistance: Int32) -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.emit(.argument(.v2, 0))
+    b.load(.v2, .v2, cfaOffset)
+    b.subtract(.v2, .immediate(frameDistance))
+    b.call(.land)
+    b.emit(.jumpBody)
+    return b.program("landHook", .stub)
+  }
+
+  /// For the last instructions of a function that walked the stack and returns: the innermost open frame is armed
+  /// again.
+  package static func armHook(environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let out = b.label()
+    b.call(.findContext)
+    b.branch(.v1, .equal, .immediate(0), out)
+    b.call(.arm)
+    b.place(out)
+    b.emit(.jumpBody)
+    return b.program("armHook", .stub)
+  }
+
+  /// For functions that ask who called them.
+  package static func giveBackHook() -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.emit(.frameAddress(.v2))
+    b.emit(.loadReturnAddress(.v3))
+    b.call(.giveBack)
+    b.emit(.storeReturnAddress(.v3))
+    b.emit(.jumpBody)
+    return b.program("giveBackHook", .stub)
+  }
+
+  /// For the function that the dynamic loader calls when the set of libraries has changed.
+  package static func loaderHook() -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.call(.notifyLoader)
+    b.emit(.jumpBody)
+    return b.program("loaderHook", .stub)
+  }
+}

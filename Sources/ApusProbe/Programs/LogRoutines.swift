@@ -1,0 +1,223 @@
+extension ProgramBuilder {
+  /// Puts the time into the event word in v2 whose low bits come from `low`; changes `scratch`.
+  mutating func stampedWord(low: ProbeOperand, _ environment: ProbeEnvironment, scratch: ProbeRegister) {
+    if environment.isTimed {
+      emit(.timestamp(.v2, scratch: scratch))
+      shiftLeft(.v2, UInt8(EventWord.timeShift))
+      or(.v2, low)
+    } else {
+      constant(.v2, 0)
+      or(.v2, low)
+    }
+  }
+
+  /// Reserves one event of the thread whose context is in v1 and writes v2 there.
+  ///
+  /// The protocol between a writer, its own signal handlers, and the reader:
+  /// 1. The position is read; at or above the limit, there is no room (`full`).
+  /// 2. The position goes up by 8 if it is still what was read: a handler that came between has used the place, and
+  ///    its own events stand there (`retry`).
+  /// 3. The word is written in the place; it was zero before, and is not zero now. Until then, the reader stops before it.
+  ///
+  /// Changes v0 and v3.
+  mutating func append(full: ProbeLabel, retry: ProbeLabel) {
+    load(.v0, .v1, ThreadContext.position)
+    branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
+    move(.v3, .v0)
+    add(.v3, .immediate(8))
+    emit(
+      .localCompareExchange(
+        ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: retry))
+    and(.v3, .at(.v1, ThreadContext.bufferMask))
+    add(.v3, .at(.v1, ThreadContext.bufferBase))
+    store(.v3, 0, .v2)
+  }
+}
+
+extension Routine {
+  /// Appends an event, and does what must be done when the buffer seems full:
+  /// 1. The reader's word says how much it has consumed (acquire: the zeros that it wrote before are seen).
+  /// 2. With room for three events, the limit is raised. Returns that were lost meanwhile are logged as a gap, with
+  ///    the stack chunk, before anything else.
+  /// 3. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
+  ///    owner word says that it has died or ended, or patience is over; then nobody waits any more.
+  static func logProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let lost = b.label()
+    let full = b.label()
+    let gapLoop = b.label()
+    let noRoom = b.label()
+    b.move(.v4, .v0)
+    b.load(.v0, .v1, ThreadContext.session)
+    b.branch(.v0, .equal, .immediate(0), lost)
+    b.constant(.v5, 0)
+    let retry = b.here()
+    b.stampedWord(low: .v4, environment, scratch: .v0)
+    b.append(full: full, retry: retry)
+    b.constant(.v0, 1)
+    b.emit(.returnFromRoutine)
+
+    b.place(full)
+    b.load(.v3, .v1, ThreadContext.consumedAddress)
+    b.branch(.v3, .equal, .immediate(0), lost)
+    b.emit(.loadAcquire(.v3, ProbeAddress(.v3)))
+    b.add(.v3, .at(.v1, ThreadContext.capacity))
+    b.load(.v2, .v1, ThreadContext.position)
+    b.add(.v2, .immediate(24))
+    b.branch(.v3, .below, .v2, noRoom)
+    b.store(.v1, ThreadContext.limit, .v3)
+    b.load(.v2, .v1, ThreadContext.pendingReturns)
+    b.branch(.v2, .equal, .immediate(0), retry)
+
+    b.place(gapLoop)
+    let fits = b.label()
+    b.move(.v0, .v2)
+    b.move(.v3, .v2)
+    b.branch(.v2, .below, .immediate(1 << Int32(EventWord.payloadBits)), fits)
+    b.constant(.v2, (1 << EventWord.payloadBits) - 1)
+    b.place(fits)
+    b.subtract(.v3, .v2)
+    b.emit(
+      .localCompareExchange(
+        ProbeAddress(.v1, ThreadContext.pendingReturns), expected: .v0, desired: .v3, otherwise: full))
+    b.move(.v6, .v2)
+    b.shiftLeft(.v6, UInt8(EventWord.payloadShift))
+    b.or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
+    let again = b.label()
+    let gapFull = b.label()
+    b.place(again)
+    b.stampedWord(low: .v6, environment, scratch: .v0)
+    b.append(full: gapFull, retry: again)
+    b.load(.v2, .v1, ThreadContext.pendingReturns)
+    b.branch(.v2, .notEqual, .immediate(0), gapLoop)
+    b.call(.logStack)
+    b.jump(retry)
+    b.place(gapFull)
+    b.shiftRight(.v6, UInt8(EventWord.payloadShift))
+    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.pendingReturns), .v6))
+    b.jump(full)
+
+    b.place(noRoom)
+    if environment.waitsForRoom {
+      let waiting = b.label()
+      let patient = b.label()
+      b.constant(.v3, environment.control)
+      b.load(.v0, .v3, SharedControl.gaveUp)
+      b.branch(.v0, .notEqual, .immediate(0), lost)
+      b.emit(.load(.v0, ProbeAddress(.v3, SharedControl.owner), .four))
+      b.branch(.v0, .equal, .immediate(0), lost)
+      b.and(.v0, .immediate(SharedControl.ownerDied))
+      b.branch(.v0, .notEqual, .immediate(0), lost)
+      b.emit(.timestamp(.v2, scratch: .v0))
+      b.branch(.v5, .notEqual, .immediate(0), waiting)
+      b.move(.v5, .v2)
+      b.count(.waits, environment, scratch: .v0)
+      b.place(waiting)
+      b.subtract(.v2, .v5)
+      b.branch(.v2, .below, .at(.v3, SharedControl.patience), patient)
+      b.storeConstant(.v3, SharedControl.gaveUp, 1)
+      b.count(.gaveUp, environment, scratch: .v0)
+      b.jump(lost)
+      b.place(patient)
+      b.emit(.pause)
+      b.jump(retry)
+    }
+    b.place(lost)
+    b.constant(.v0, 0)
+    b.emit(.returnFromRoutine)
+    return b.program("log", .routine)
+  }
+
+  /// A return that cannot be logged is owed to the reader: nothing is logged before it (the limit of 0 sees to that).
+  static func logReturnProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let logged = b.label()
+    b.call(.log)
+    b.branch(.v0, .notEqual, .immediate(0), logged)
+    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.pendingReturns), .immediate(1)))
+    b.storeConstant(.v1, ThreadContext.limit, 0)
+    b.place(logged)
+    b.emit(.returnFromRoutine)
+    return b.program("logReturn", .routine)
+  }
+
+  static func logEntryProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let missing = b.label()
+    let lost = b.label()
+    let done = b.label()
+    b.move(.v4, .v0)
+    b.call(.findContext)
+    b.branch(.v1, .equal, .immediate(0), missing)
+    b.load(.v0, .v1, ThreadContext.session)
+    b.branch(.v0, .equal, .immediate(0), done)
+    b.move(.v0, .v4)
+    b.shiftLeft(.v0, UInt8(EventWord.functionShift))
+    b.or(.v0, .immediate(Int32(EventWord.Kind.entry.rawValue)))
+    b.call(.log)
+    b.branch(.v0, .notEqual, .immediate(0), done)
+    b.jump(lost)
+    b.place(missing)
+    b.count(.noContext, environment, scratch: .v0)
+    b.place(lost)
+    b.countLost(function: .v4, environment, scratch: .v0)
+    b.place(done)
+    b.emit(.returnFromRoutine)
+    return b.program("logEntry", .routine)
+  }
+
+  static func countProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let missing = b.label()
+    let done = b.label()
+    b.move(.v4, .v0)
+    b.shiftLeft(.v4, 3)
+    b.call(.findContext)
+    b.branch(.v1, .equal, .immediate(0), missing)
+    b.load(.v2, .v1, ThreadContext.counters)
+    b.branch(.v2, .equal, .immediate(0), done)
+    b.add(.v2, .v4)
+    b.emit(.localAdd(ProbeAddress(.v2), .immediate(1)))
+    b.jump(done)
+    b.place(missing)
+    b.constant(.v2, environment.sharedCounts)
+    b.add(.v2, .v4)
+    b.emit(.atomicAdd(ProbeAddress(.v2), .immediate(1)))
+    b.place(done)
+    b.emit(.returnFromRoutine)
+    return b.program("count", .routine)
+  }
+
+  /// The loader's hook, protocol:
+  /// 1. The request count goes up (atomically: several threads may load).
+  /// 2. The thread waits until the answers have caught up with its own request, or the owner word says that `apus` is
+  ///    gone, or patience is over.
+  static func notifyLoaderProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let done = b.label()
+    b.constant(.v3, environment.control)
+    let claim = b.here()
+    b.load(.v0, .v3, SharedControl.loaderRequests)
+    b.move(.v4, .v0)
+    b.add(.v4, .immediate(1))
+    b.emit(
+      .atomicCompareExchange(
+        ProbeAddress(.v3, SharedControl.loaderRequests), expected: .v0, desired: .v4, otherwise: claim))
+    b.emit(.timestamp(.v5, scratch: .v0))
+    let wait = b.here()
+    b.emit(.loadAcquire(.v0, ProbeAddress(.v3, SharedControl.loaderAnswers)))
+    b.branch(.v0, .aboveOrEqual, .v4, done)
+    b.emit(.load(.v0, ProbeAddress(.v3, SharedControl.owner), .four))
+    b.branch(.v0, .equal, .immediate(0), done)
+    b.and(.v0, .immediate(SharedControl.ownerDied))
+    b.branch(.v0, .notEqual, .immediate(0), done)
+    b.emit(.timestamp(.v2, scratch: .v0))
+    b.subtract(.v2, .v5)
+    b.branch(.v2, .aboveOrEqual, .at(.v3, SharedControl.patience), done)
+    b.emit(.pause)
+    b.jump(wait)
+    b.place(done)
+    b.emit(.returnFromRoutine)
+    return b.program("notifyLoader", .routine)
+  }
+}
