@@ -8,7 +8,9 @@
   private let release: @Sendable (UnsafeRawBufferPointer) -> Void
 
   /// Takes `buffer`; `release` gives it back (`munmap`, say).
-  package init(_ buffer: UnsafeRawBufferPointer, release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) {
+  package init(
+    _ buffer: UnsafeRawBufferPointer, release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+  ) {
     unsafe self.buffer = buffer
     unsafe self.release = release
   }

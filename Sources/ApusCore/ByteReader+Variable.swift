@@ -21,7 +21,8 @@ extension ByteReader {
         return value
       }
     }
-    throw ByteError(.pastEnd(needed: UInt64(at - position) + 1, available: UInt64(remaining)), at: absoluteOffset)
+    throw ByteError(
+      .pastEnd(needed: UInt64(at - position) + 1, available: UInt64(remaining)), at: absoluteOffset)
   }
 
   /// Reads a signed LEB128 number (DWARF 5, 7.6); padding with sign groups is allowed.
@@ -53,7 +54,8 @@ extension ByteReader {
         return Int64(bitPattern: value)
       }
     }
-    throw ByteError(.pastEnd(needed: UInt64(at - position) + 1, available: UInt64(remaining)), at: absoluteOffset)
+    throw ByteError(
+      .pastEnd(needed: UInt64(at - position) + 1, available: UInt64(remaining)), at: absoluteOffset)
   }
 
   /// Reads the bytes up to the next zero, and steps over the zero.

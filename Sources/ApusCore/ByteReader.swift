@@ -1,7 +1,7 @@
 /// A place in a run of bytes, from which numbers and strings are read in turn.
 ///
-/// It is a value: copying one is cheap and gives an independent place; the bytes are shared. Every read checks
-/// its bounds and throws ``ByteError``; after an error the place is where it was before that read.
+/// It is a value: copying one is cheap and gives an independent place; the bytes are shared. Every read
+/// checks its bounds and throws ``ByteError``; after an error the place is where it was before that read.
 package struct ByteReader: Sendable {
   /// The storage; only `start ..< end` of it may be read.
   @usableFromInline package let bytes: [UInt8]
@@ -87,8 +87,8 @@ package struct ByteReader: Sendable {
     return Array(bytes[position..<position + length])
   }
 
-  /// Goes forward to the next multiple of `alignment` (a power of two), counted from the beginning of this range,
-  /// or to the end if that comes first.
+  /// Goes forward to the next multiple of `alignment` (a power of two), counted from the beginning of this
+  /// range, or to the end if that comes first.
   package mutating func align(to alignment: Int) {
     let mask = max(alignment, 1) - 1
     let step = (0 &- offset) & mask

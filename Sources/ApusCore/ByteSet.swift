@@ -23,8 +23,8 @@ struct ByteSet {
     if byte < 128 { low |= bit } else { high |= bit }
   }
 
-  /// Parses a set whose `[` stands just before index `start`: the set and the index behind its `]`, or nil if it
-  /// is never closed.
+  /// Parses a set whose `[` stands just before index `start`: the set and the index behind its `]`, or nil if
+  /// it is never closed.
   static func parse(_ bytes: [UInt8], after start: Int) -> (ByteSet, Int)? {
     var set = ByteSet(low: 0, high: 0)
     var at = start

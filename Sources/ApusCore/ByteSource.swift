@@ -4,8 +4,8 @@
 package protocol ByteSource: Sendable {
   /// The number of bytes there are.
   var byteCount: UInt64 { get }
-  /// A copy of `count` bytes from `offset`; throws if they are not all there. Never allocates more than `count`
-  /// bytes, and checks before it does.
+  /// A copy of `count` bytes from `offset`; throws if they are not all there. Never allocates more than
+  /// `count` bytes, and checks before it does.
   func bytes(at offset: UInt64, count: UInt64) throws(ByteError) -> [UInt8]
 }
 

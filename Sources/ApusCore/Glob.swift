@@ -1,11 +1,11 @@
 /// A pattern over names, matched byte by byte against the whole name.
 ///
-/// `*` stands for any bytes, `?` for one, `[a-z]` for one of a set, `[!a-z]` (or `[^a-z]`) for one not in it, `\`
-/// takes the next byte literally. `]` first in a set is a member; a `[` that is never closed is a plain `[`, so
-/// `operator[]` matches itself. Every pattern is valid.
+/// `*` stands for any bytes, `?` for one, `[a-z]` for one of a set, `[!a-z]` (or `[^a-z]`) for one not in it,
+/// `\` takes the next byte literally. `]` first in a set is a member; a `[` that is never closed is a plain
+/// `[`, so `operator[]` matches itself. Every pattern is valid.
 ///
-/// Time is proportional to the name's length times the pattern's length divided by 64, whatever the pattern: the
-/// matcher is a bit-parallel automaton without backtracking.
+/// Time is proportional to the name's length times the pattern's length divided by 64, whatever the pattern:
+/// the matcher is a bit-parallel automaton without backtracking.
 package struct Glob: Sendable, Hashable, CustomStringConvertible {
   /// The pattern as it was written.
   package let pattern: String

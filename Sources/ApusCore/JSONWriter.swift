@@ -1,9 +1,9 @@
 /// Writes JSON (RFC 8259), compact, one value after the other, commas and colons by itself.
 ///
-/// Values go where the writer stands: at the top level, in an array, or in an object behind a ``key(_:)``. The
-/// caller keeps to JSON's order (a key before each value in an object); the `member` calls do so by themselves.
-/// At the top level each value ends in a line feed, so that "one object a line" comes by itself. For long output
-/// take the bytes now and then with ``takeBytes()``.
+/// Values go where the writer stands: at the top level, in an array, or in an object behind a ``key(_:)``.
+/// The caller keeps to JSON's order (a key before each value in an object); the `member` calls do so by
+/// themselves. At the top level each value ends in a line feed, so that "one object a line" comes by itself.
+/// For long output take the bytes now and then with ``takeBytes()``.
 package struct JSONWriter: Sendable {
   /// What has been written and not been taken.
   package private(set) var bytes: [UInt8] = []

@@ -32,7 +32,7 @@ extension ProbeInstruction {
     package var reads: ProbeRegisterSet = []
     /// Registers that have a specified value afterwards.
     package var writes: ProbeRegisterSet = []
-    /// Registers that have an unspecified value afterwards.
+    /// Registers that have an unspecified value afterwards; of a compare and exchange, only if it failed.
     package var spoils: ProbeRegisterSet = []
   }
 
@@ -51,7 +51,8 @@ extension ProbeInstruction {
       return Effect(reads: Set(address.base), writes: Set(d))
     case .loadOrFault(let d, let address, _):
       return Effect(reads: Set(address.base), writes: Set(d))
-    case .store(let address, let s, _), .storeRelease(let address, let s), .storeOrFault(let address, let s, _):
+    case .store(let address, let s, _), .storeRelease(let address, let s),
+      .storeOrFault(let address, let s, _):
       return Effect(reads: [Set(address.base), Set(s)])
     case .storeConstant(let address, _):
       return Effect(reads: Set(address.base))
@@ -85,6 +86,14 @@ extension ProbeInstruction {
       label
     case .localCompareExchange(_, _, _, let label), .atomicCompareExchange(_, _, _, let label): label
     default: nil
+    }
+  }
+
+  /// Whether it is one of the two compare-and-exchange instructions.
+  package var isCompareExchange: Bool {
+    switch self {
+    case .localCompareExchange, .atomicCompareExchange: true
+    default: false
     }
   }
 

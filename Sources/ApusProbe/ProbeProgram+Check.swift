@@ -3,8 +3,9 @@ extension ProbeProgram {
   /// cannot run off the end, and that no register is read that has no specified value on some path.
   ///
   /// A routine's parameters are v0 to v3: they count as written. After ``ProbeInstruction/call(_:)`` they count as
-  /// written too (results), after ``ProbeInstruction/callBody`` nothing does. Unreachable code is only checked for
-  /// its form. At the label of a faulting load, the load's register counts as it was before.
+  /// written too (results), after ``ProbeInstruction/callBody`` nothing does. At the label of a faulting load, the
+  /// load's register counts as it was before; where a compare and exchange failed, `expected` is unspecified.
+  /// Unreachable code is only checked for its form.
   package func check() throws(ProbeError) {
     var positions: [ProbeLabel: Int] = [:]
     for (index, instruction) in instructions.enumerated() {
@@ -75,6 +76,7 @@ extension ProbeProgram {
       after.written.subtract(effect.spoils)
       var aside = after
       after.written.formUnion(effect.writes)
+      if instruction.isCompareExchange { after.written = before.written }
       if case .callBody = instruction { after.bodyCalled = true }
       if let target = instruction.target, let position = positions[target] {
         if case .jump = instruction { aside = after }

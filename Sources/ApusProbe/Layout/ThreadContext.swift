@@ -50,6 +50,12 @@ package enum ThreadContext {
   package static let depth: Int32 = 48
   /// The outermost open root frame, or 0 (with `--root` only).
   package static let rootFrame: Int32 = 56
+  /// The buffer's address. Fork's child keeps it: a handler may fork between a reservation and its store, which in the
+  /// child goes to the buffer that `apus` has replaced by private pages, or that nobody reads.
+  package static let bufferBase: Int32 = 64
+  /// The buffer's size − 1: the event that is reserved at position p stands at base + ((p + 8) & mask). Kept over a fork
+  /// for the same reason.
+  package static let bufferMask: Int32 = 72
 
   // Offsets from a context to the words of its cursor. Zero after a fork: position 0 is not below limit 0.
 
@@ -57,20 +63,16 @@ package enum ThreadContext {
   package static let position = cursorDistance + 0
   /// Events may be reserved while the position is below.
   package static let limit = cursorDistance + 8
-  /// The buffer's address.
-  package static let bufferBase = cursorDistance + 16
-  /// The buffer's size − 1: the event that is reserved at position p stands at base + ((p + 8) & mask).
-  package static let bufferMask = cursorDistance + 24
   /// The address of the shared word that says how many bytes `apus` has consumed.
-  package static let consumedAddress = cursorDistance + 32
+  package static let consumedAddress = cursorDistance + 16
   /// The buffer's size in bytes; 0 for a thread without a buffer.
-  package static let capacity = cursorDistance + 40
+  package static let capacity = cursorDistance + 24
   /// This thread's call counters, 8 bytes a function (count level).
-  package static let counters = cursorDistance + 48
+  package static let counters = cursorDistance + 32
   /// Returns of recorded calls that found the buffer full.
-  package static let pendingReturns = cursorDistance + 56
+  package static let pendingReturns = cursorDistance + 40
   /// Not 0 while a session lasts.
-  package static let session = cursorDistance + 64
+  package static let session = cursorDistance + 48
 }
 
 /// The chunk table: which piece of which stack has which mirror.

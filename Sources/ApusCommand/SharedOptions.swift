@@ -1,0 +1,69 @@
+internal import ApusReport
+internal import ApusTraceFile
+package import ArgumentParser
+internal import Glibc
+
+/// The trace that a command reads.
+package struct TraceArgument: ParsableArguments {
+  @Argument(help: "The trace file.", completion: .file())
+  var file = "apus.trace"
+
+  package init() {}
+
+  func open() throws -> TraceReader {
+    do throws(TraceReadError) { return try TraceReader(path: file) } catch {
+      throw CommandFailure("\(error)")
+    }
+  }
+}
+
+/// When output is coloured.
+enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
+  case auto, always, never
+}
+
+/// Colours.
+package struct ColorOption: ParsableArguments {
+  @Option(help: "When to use colours: auto (on a terminal, unless NO_COLOR is set), always or never.")
+  var color = ColorChoice.auto
+
+  package init() {}
+
+  var mode: ColorMode {
+    switch color {
+    case .always: return .ansi
+    case .never: return .none
+    case .auto:
+      guard isatty(1) == 1 else { return .none }
+      if let value = unsafe getenv("NO_COLOR"), unsafe value[0] != 0 { return .none }
+      return .ansi
+    }
+  }
+}
+
+/// The threads that a command looks at.
+package struct ThreadOption: ParsableArguments {
+  @Option(name: .customLong("thread"), help: "Only the thread with this number (repeatable).")
+  var threads: [UInt32] = []
+
+  package init() {}
+
+  var selection: ThreadSelection { ThreadSelection(tids: threads) }
+}
+
+/// Runs a report, and says what was wrong with the trace.
+func reporting(
+  _ name: String, _ body: () throws(ReportError) -> ReportOutcome?
+) throws {
+  do throws(ReportError) {
+    guard let outcome = try body() else { return }
+    for damage in outcome.damage { Diagnostics.note("\(name): \(damage)") }
+  } catch {
+    throw CommandFailure("\(error)")
+  }
+}
+
+/// The standard output.
+func standardOutput() throws(ReportError) -> TextSink {
+  do throws(SinkError) { return try TextSink.standardOutput() } catch { throw .output(error) }
+}

@@ -1,0 +1,61 @@
+package import ApusCore
+package import ApusProcess
+package import ApusSystem
+
+/// Memory for trampolines in reach of some modules: executable in the process, writable here, never both in one place.
+package final class Arena {
+  /// Where it is in the process.
+  package let range: AddressRange
+  /// How far a branch from it reaches, and back.
+  package let reach: UInt64
+  private let view: MappedMemory
+  private var used: UInt64
+
+  /// Makes an arena of `bytes` at a free place near `module`. The memory's file is made in the process, under its
+  /// limits.
+  package init(
+    near module: AddressRange, bytes: UInt64, reach: UInt64, in caller: RemoteCaller,
+    descriptorOf process: borrowing FileDescriptor, gap: AddressSpaceGap
+  ) throws(LiveTextError) {
+    guard let place = gap.find(near: module, bytes: bytes, reach: reach) else {
+      throw .noGap(near: module, bytes: bytes)
+    }
+    let mapped = try RemoteFile.map(
+      bytes: bytes, at: place.start, executable: true, name: "apus-arena", in: caller, descriptorOf: process)
+    range = place
+    view = mapped
+    self.reach = reach
+    used = 0
+  }
+
+  /// Bytes that are not given out yet.
+  package var room: UInt64 { range.count - used }
+
+  /// Whether all of `module` can branch to all of the arena and back.
+  package func reaches(_ module: AddressRange) -> Bool {
+    let low = min(range.start, module.start)
+    let high = max(range.end, module.end)
+    return high - low < reach
+  }
+
+  /// Gives out `bytes`, at an address that is `residue` modulo `modulus` (a power of two).
+  package func allocate(
+    _ bytes: Int, residue: UInt64 = 0, modulus: UInt64 = 16
+  ) throws(LiveTextError) -> Address {
+    let start = range.start + used
+    let address = start + ((residue &- start) & (modulus - 1))
+    guard address + UInt64(bytes) <= range.end else { throw .arenaFull(base: range.start) }
+    used = address + UInt64(bytes) - range.start
+    return address
+  }
+
+  /// Writes code that nothing leads to yet.
+  package func write(_ bytes: [UInt8], at address: Address) throws(LiveTextError) {
+    guard address >= range.start, address - range.start <= UInt64(view.count) else {
+      throw .arenaFull(base: range.start)
+    }
+    do { try view.store(bytes: bytes, at: Int(address - range.start)) } catch {
+      throw .arenaFull(base: range.start)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package import ApusCore
+package import ApusELF
+package import ApusProbe
+
+/// A function of somebody else that must enter a program of ours first: its own first (or last) instructions are moved.
+package struct HookSite: Sendable, Hashable {
+  /// What the hook is for.
+  package enum Purpose: String, Sendable, CaseIterable {
+    /// Walks the stack: real return addresses are put back first.
+    case disarm
+    /// Tells where an unwinder lands: the frames below are left, the next one is armed.
+    case land
+    /// The walk is over and the function returns: the next frame is armed.
+    case arm
+    /// Looks at its own return address.
+    case giveBack
+    /// Is called when the set of libraries changes.
+    case loader
+  }
+
+  package var purpose: Purpose
+  package var name: String
+  /// In the file.
+  package var address: Address
+  /// Bytes from `address` on that belong to the function, or pad up to the next one.
+  package var code: [UInt8]
+
+  package init(purpose: Purpose, name: String, address: Address, code: [UInt8]) {
+    self.purpose = purpose
+    self.name = name
+    self.address = address
+    self.code = code
+  }
+
+  /// The functions by purpose. libgcc's names; `_dl_debug_state` is the debugger interface of glibc and musl.
+  private static let names: [(Purpose, [String])] = [
+    (
+      .disarm,
+      [
+        "_Unwind_RaiseException", "_Unwind_Resume", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind",
+        "_Unwind_Backtrace",
+      ]
+    ),
+    (.land, ["_Unwind_SetIP"]),
+    (.giveBack, ["dlopen", "dlmopen", "dlsym", "dlvsym"]),
+    (.loader, ["_dl_debug_state"]),
+  ]
+
+  /// The name of the function after whose return frames are armed.
+  package static let walker = "_Unwind_Backtrace"
+
+  /// Where libgcc's unwinder context keeps the canonical frame address: behind its array of register pointers
+  /// (DWARF registers 0–16 and the end mark on x86_64).
+  package static func cfaOffset(_ architecture: Architecture) -> Int32? {
+    architecture == .x86_64 ? 18 * 8 : nil
+  }
+
+  /// The hooks that a module needs: those in its dynamic symbols, and in its symbol table (static programs, and
+  /// libraries with an unwinder of their own).
+  package static func find(
+    in image: ELFImage, purposes: Set<Purpose>
+  ) throws(ELFError) -> [HookSite] {
+    let functions = try image.functions()
+    // LLVM's unwinder keeps its context differently: nothing is known of where it lands.
+    let isLLVM = functions.contains { $0.names.contains("__unw_step") || $0.names.contains("unw_step") }
+    var wanted: [String: Purpose] = [:]
+    for (purpose, names) in Self.names where purposes.contains(purpose) {
+      if purpose == .land, isLLVM { continue }
+      for name in names { wanted[name] = purpose }
+    }
+    var result: [HookSite] = []
+    for index in functions.indices {
+      let function = functions[index]
+      guard function.kind == .function, let name = function.names.first(where: { wanted[$0] != nil }),
+        let purpose = wanted[name]
+      else { continue }
+      let next = index + 1 < functions.endIndex ? functions[index + 1].address : function.address + 64
+      let bound = max(function.address + function.size, min(next, function.address + function.size + 16))
+      let code = try image.bytes(at: function.address, upTo: min(bound - function.address, 1 << 16))
+      result.append(HookSite(purpose: purpose, name: name, address: function.address, code: code))
+    }
+    return result
+  }
+
+  /// The program that runs first; nil for what the architecture has no hook for.
+  package func program(_ environment: ProbeEnvironment, _ architecture: Architecture) -> ProbeProgram? {
+    switch purpose {
+    case .disarm: return .disarmHook()
+    case .land:
+      guard let offset = Self.cfaOffset(architecture) else { return nil }
+      return .landHook(cfaOffset: offset, frameDistance: 8)
+    case .arm: return .armHook(environment: environment)
+    case .giveBack: return .giveBackHook()
+    case .loader: return .loaderHook()
+    }
+  }
+}

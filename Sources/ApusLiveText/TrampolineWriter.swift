@@ -1,0 +1,124 @@
+package import ApusCore
+package import ApusISA
+package import ApusProbe
+package import ApusProcess
+package import ApusTrampoline
+
+/// Where the tracer continues a thread whose access faulted.
+package struct FaultRecovery: Sendable, Hashable {
+  package var access: Address
+  package var recovery: Address
+}
+
+/// Generates one arena's code: the gate, the slow return, the routines, then stubs as they are wanted.
+package final class TrampolineWriter {
+  package let arena: Arena
+  /// Where system calls are made from.
+  package let gate: RemoteCallGate
+  package let environment: ProbeEnvironment
+  /// The accesses that may fault, all of them.
+  package private(set) var faults: [FaultRecovery] = []
+  private let lowering: Lowering
+  private var routines: [ProbeSymbol: Address] = [:]
+
+  /// Writes what all stubs share. `environment` makes the environment from the slow return's address.
+  package init(
+    _ arena: Arena, architecture: Architecture, gateCode: [UInt8],
+    environment: (_ slowReturn: Address) -> ProbeEnvironment
+  ) throws(LiveTextError) {
+    self.arena = arena
+    lowering = try lifting { () throws(LoweringError) in try Lowering(architecture) }
+    let gateAddress = try arena.allocate(gateCode.count)
+    try arena.write(gateCode, at: gateAddress)
+    gate = RemoteCallGate(address: gateAddress)
+
+    let slowReturn = try Self.lower(.slowReturn(), lowering)
+    let slowAddress = try arena.allocate(slowReturn.bytes.count, modulus: 64)
+    self.environment = environment(slowAddress)
+    var blobs: [(CodeBlob, Address)] = [(slowReturn, slowAddress)]
+    for routine in Routine.allCases {
+      let blob = try Self.lower(routine.program(self.environment), lowering)
+      let address = try arena.allocate(blob.bytes.count, modulus: 64)
+      routines[routine.symbol] = address
+      blobs.append((blob, address))
+    }
+    for (blob, address) in blobs { try put(blob, at: address, body: 0) }
+  }
+
+  private static func lower(
+    _ program: ProbeProgram, _ lowering: Lowering
+  ) throws(LiveTextError) -> CodeBlob {
+    try lifting { () throws(LoweringError) in try lowering.lower(program) }
+  }
+
+  private func put(_ blob: CodeBlob, at address: Address, body: Address) throws(LiveTextError) {
+    let bytes = try lifting { () throws(LoweringError) in
+      try blob.placed(at: address, body: body) { routines[$0] }
+    }
+    try arena.write(bytes, at: address)
+    for entry in blob.faultTable {
+      faults.append(
+        FaultRecovery(access: address + UInt64(entry.start), recovery: address + UInt64(entry.recovery)))
+    }
+  }
+
+  /// Generates a stub and gives its address, which is `residue` modulo `modulus`.
+  package func stub(
+    _ program: ProbeProgram, body: Address, residue: UInt64 = 0, modulus: UInt64 = 16
+  ) throws(LiveTextError) -> Address {
+    let blob = try Self.lower(program, lowering)
+    let address = try arena.allocate(blob.bytes.count, residue: residue, modulus: modulus)
+    try put(blob, at: address, body: body)
+    return address
+  }
+
+  /// Makes a stub that runs a program and then instructions that were moved from `code`, which stand at `address` in the
+  /// process; gives what to write there.
+  package func displace(
+    _ program: ProbeProgram, code: [UInt8], at address: Address, relocator: X86_64.Relocator
+  ) throws(DisplacementError) -> (stub: Address, bytes: [UInt8]) {
+    // Moved code is at most a few instructions longer than it was.
+    let room = 96
+    let place = try lifted { () throws(LiveTextError) in try arena.allocate(room) }
+    let moved: X86_64.RelocatedCode
+    do throws(X86_64.RelocationError) {
+      moved = try relocator.relocate(code, at: address, to: place, minimumCount: X86_64SiteStates.slotBytes)
+    } catch { throw .immovable(error) }
+    var bytes = moved.bytes
+    if moved.continues {
+      let from = place + UInt64(bytes.count)
+      guard let jump = X86_64SiteStates.jump(from: from, to: address + UInt64(moved.originalCount)) else {
+        throw .outOfReach
+      }
+      bytes += jump
+    }
+    guard bytes.count <= room else { throw .outOfReach }
+    let stub = try lifted { () throws(LiveTextError) in
+      try arena.write(bytes, at: place)
+      return try self.stub(program, body: place)
+    }
+    guard let jump = X86_64SiteStates.jump(from: address, to: stub) else { throw .outOfReach }
+    return (stub, jump)
+  }
+
+  private func lifted<Value>(
+    _ body: () throws(LiveTextError) -> Value
+  ) throws(DisplacementError) -> Value {
+    do throws(LiveTextError) { return try body() } catch { throw .liveText(error) }
+  }
+}
+
+/// Why a function's first instructions cannot be a call site.
+package enum DisplacementError: Error, CustomStringConvertible {
+  case immovable(X86_64.RelocationError)
+  case outOfReach
+  case liveText(LiveTextError)
+
+  package var description: String {
+    switch self {
+    case .immovable(let error): error.description
+    case .outOfReach: "the arena is out of reach"
+    case .liveText(let error): error.description
+    }
+  }
+}

@@ -1,0 +1,69 @@
+package import ApusCore
+internal import ApusSystem
+
+/// A thread's number, as the kernel knows it in the tracer's pid namespace.
+package typealias ThreadID = Int32
+/// A process's number: that of its first thread.
+package typealias ProcessID = Int32
+
+/// What a back end can do, as values: nothing else may be concluded from its kind.
+package struct TracerCapabilities: Sendable, Hashable {
+  /// Memory can be mapped here and there at once (memfd and pidfd_getfd).
+  package var sharesMemory: Bool
+  /// Read-only text can be written.
+  package var writesText: Bool
+  /// One thread's stop stops them all, as with GDB's remote protocol in all-stop mode.
+  package var isAllStop: Bool
+  /// System calls can be made in a stopped thread.
+  package var callsRemotely: Bool
+  /// The process runs on correctly when the tracer is killed at any moment.
+  package var survivesTracer: Bool
+}
+
+/// Processes from outside: their threads, registers and memory. One tracer may hold a tree of processes.
+///
+/// A tracer belongs to the thread that made it; only its `waker` may be used elsewhere. "Stopped" means: an event
+/// told so, and neither `resume` nor `detach` came since.
+package protocol ProcessTracer: AnyObject {
+  /// What it can do.
+  var capabilities: TracerCapabilities { get }
+  /// The processes' architecture.
+  var architecture: Architecture { get }
+  /// Wakes `next` from another thread.
+  var waker: Waker { get }
+  /// Whether no thread is held any more.
+  var isEmpty: Bool { get }
+
+  /// The next event; nil when the time is over, the waker was used, or no thread is held any more.
+  func next(timeoutMilliseconds: Int?) throws(TraceError) -> TraceEvent?
+  /// Lets a stopped thread run on. `signal`: nil for the one that it stopped with, 0 for none.
+  func resume(_ thread: ThreadID, signal: Int32?) throws(TraceError)
+  /// Asks a running thread to stop; an `interrupted` event follows.
+  func interrupt(_ thread: ThreadID) throws(TraceError)
+  /// Lets a stopped thread go for good.
+  func detach(_ thread: ThreadID, signal: Int32?) throws(TraceError)
+  /// The process that a held thread belongs to.
+  func process(of thread: ThreadID) throws(TraceError) -> ProcessID
+  /// A stopped thread's registers.
+  func registers(of thread: ThreadID) throws(TraceError) -> RegisterFile
+  /// Sets a stopped thread's registers.
+  func setRegisters(_ registers: RegisterFile, of thread: ThreadID) throws(TraceError)
+  /// A process's memory. After an exec the former object is dead, and a new one must be asked for.
+  func memory(of process: ProcessID) throws(TraceError) -> ProcessMemory
+  /// Makes a system call in a stopped thread, which is stopped again afterwards, at the place where it was.
+  ///
+  /// - Parameter payload: bytes (128 at the most) that are put where the process can read them during the call; their
+  ///   address becomes the call's first argument, before `arguments`. nil: there are none.
+  func call(
+    _ call: RemoteSystemCall, payload: [UInt8]?, _ arguments: [UInt64], on thread: ThreadID,
+    through gate: RemoteCallGate
+  ) throws(TraceError) -> UInt64
+}
+
+/// Wakes a tracer that waits in `next`, from any thread.
+package struct Waker: Sendable {
+  let event: EventDescriptor
+
+  /// `next` returns nil as soon as it can, once.
+  package func wake() { event.signal() }
+}

@@ -1,0 +1,213 @@
+internal import CApusLinux
+internal import Glibc
+internal import ApusSystem
+
+extension PtraceTracer {
+  package func next(timeoutMilliseconds: Int? = nil) throws(TraceError) -> TraceEvent? {
+    let start = Clock.monotonic.now()
+    while true {
+      if !ready.isEmpty { return ready.removeFirst() }
+      // Before asking the kernel: a SIGCHLD that comes after its answer is then still in the descriptor.
+      _ = childEvents.take()
+      if let (thread, status) = try collect() {
+        try accept(thread, status)
+        continue
+      }
+      if isEmpty { return nil }
+      var rest: Int?
+      if let timeoutMilliseconds {
+        let gone = Int(clamping: (Clock.monotonic.now() &- start) / 1_000_000)
+        rest = max(0, timeoutMilliseconds - gone)
+      }
+      let woken = try wait([childEvents.rawValue, waker.event.rawValue], timeoutMilliseconds: rest)
+      if woken[1], waker.event.take() > 0 { return nil }
+      if rest == 0, !woken[0] { return nil }
+    }
+  }
+
+  private func wait(
+    _ descriptors: [Int32], timeoutMilliseconds: Int?
+  ) throws(TraceError) -> [Bool] {
+    do throws(SystemError) {
+      return try Poll.readable(descriptors, timeoutMilliseconds: timeoutMilliseconds)
+    } catch { throw .system(error) }
+  }
+
+  /// The next stop or end of a task, of one or (-1) of any that this thread has; nil when there is none now.
+  func collect(_ thread: ThreadID = -1) throws(TraceError) -> (ThreadID, Int32)? {
+    var status: Int32 = 0
+    let all = 0x4000_0000  // __WALL
+    let own = 0x2000_0000  // __WNOTHREAD
+    let result = unsafe withUnsafeMutableBytes(of: &status) {
+      Kernel.raw(
+        APUS_SYS_wait4, Int(thread), Int(bitPattern: $0.baseAddress), all | own | Int(WNOHANG), 0)
+    }
+    if result > 0 { return (ThreadID(truncatingIfNeeded: result), status) }
+    if result == 0 || result == -Int(ECHILD) { return nil }
+    throw .system(SystemError(call: "wait4", errno: Errno(rawValue: Int32(clamping: -result))))
+  }
+
+  /// Waits for one thread's next stop or end; what happens to others is kept for `next`.
+  ///
+  /// - Returns: the raw wait status.
+  /// - Throws: `gone` when the thread has ended without telling us: a process's first thread does, when all are killed.
+  func awaitStop(_ thread: ThreadID) throws(TraceError) -> Int32 {
+    while true {
+      _ = childEvents.take()
+      if let (_, status) = try collect(thread) { return status }
+      if let (other, status) = try collect() {
+        if other == thread { return status }
+        try accept(other, status)
+        continue
+      }
+      if hasEnded(thread) { throw .gone(thread: thread) }
+      // Its end is no event if others of its process still stand at theirs. So look again now and then: that is
+      // for this case only, everything else is told by the descriptor.
+      _ = try wait([childEvents.rawValue], timeoutMilliseconds: 200)
+    }
+  }
+
+  private func hasEnded(_ thread: ThreadID) -> Bool {
+    do throws(SystemError) {
+      let state = try ProcessStatus.read(process: thread).state
+      return state == "Z" || state == "X"
+    } catch {
+      return true
+    }
+  }
+
+  /// Takes a wait status in: brings the records up to date, and makes events of it.
+  func accept(_ thread: ThreadID, _ status: Int32) throws(TraceError) {
+    do throws(TraceError) {
+      try interpret(thread, WaitStatus(status))
+    } catch .gone {
+      // Killed while we looked at it: the next status says so.
+      records[thread]?.state = .running
+    }
+  }
+
+  private func tell(_ thread: ThreadID, _ kind: TraceEvent.Kind) {
+    ready.append(TraceEvent(thread: thread, process: records[thread]?.process ?? thread, kind: kind))
+  }
+
+  private func stopped(_ thread: ThreadID, _ stop: ThreadRecord.Stop) {
+    records[thread]?.state = .stopped(stop)
+  }
+
+  private func interpret(_ thread: ThreadID, _ status: WaitStatus) throws(TraceError) {
+    if records[thread] == nil {
+      switch status {
+      case .eventStop, .groupStop: return newborn(thread)
+      default: adopt(thread)
+      }
+    }
+    switch status {
+    case .eventStop:
+      stopped(thread, .event)
+      tell(thread, .interrupted)
+    case .groupStop(let signal):
+      stopped(thread, .group(signal))
+      tell(thread, .groupStop(signal: signal))
+    case .signal(let number):
+      stopped(thread, .signal(number))
+      tell(thread, .signal(try signalInfo(of: thread, number: number)))
+    case .systemCall:
+      let isEntry = try isSystemCallEntry(thread)
+      stopped(thread, isEntry ? .systemCallEntry : .systemCallExit)
+      tell(thread, isEntry ? .systemCallEntry : .systemCallExit)
+    case .created(let birth):
+      stopped(thread, .created(birth))
+      let child = ThreadID(truncatingIfNeeded: try eventMessage(of: thread))
+      tell(thread, .created(child: child, birth))
+      try announce(child, parent: thread, birth)
+    case .executed:
+      try executed(thread)
+    case .vforkDone:
+      stopped(thread, .vforkDone)
+      tell(thread, .vforkDone)
+    case .exiting:
+      stopped(thread, .exiting)
+      let code = Int32(truncatingIfNeeded: try eventMessage(of: thread))
+      tell(thread, .exiting(Termination(waitStatus: code)))
+      releaseHeld(endOf: thread)
+    case .ended(let status):
+      tell(thread, .exited(status))
+      releaseHeld(endOf: thread)
+      records[thread] = nil
+      announced[thread] = nil
+      held.remove(thread)
+      if !records.values.contains(where: { $0.process == thread }) { memories[thread] = nil }
+    }
+  }
+
+  /// A task that we have not heard of stops for the first time: it is told of after its parent's event.
+  private func newborn(_ thread: ThreadID) {
+    guard let known = announced.removeValue(forKey: thread) else {
+      held.insert(thread)
+      return
+    }
+    born(thread, known)
+  }
+
+  private func announce(
+    _ child: ThreadID, parent: ThreadID, _ birth: TraceEvent.Birth
+  ) throws(TraceError) {
+    if records[child] != nil { return }  // adopted before
+    let parentProcess = records[parent]?.process ?? parent
+    // clone(2) may have made a process, too; a child that is gone already is one of no consequence.
+    let process = birth == .clone ? processOf(child) ?? parentProcess : child
+    let known = Announcement(parent: parent, process: process, birth: birth)
+    if held.remove(child) != nil {
+      born(child, known)
+    } else {
+      announced[child] = known
+    }
+  }
+
+  private func born(_ thread: ThreadID, _ known: Announcement) {
+    records[thread] = ThreadRecord(process: known.process, state: .stopped(.event))
+    tell(thread, .born(parent: known.parent, known.birth))
+  }
+
+  /// A creator that was killed before it could tell of its child never will: such children are told of now.
+  private func releaseHeld(endOf thread: ThreadID) {
+    if held.isEmpty { return }
+    let process = records[thread]?.process ?? thread
+    for child in held {
+      let status: ProcessStatus
+      do throws(SystemError) { status = try ProcessStatus.read(process: child) } catch { continue }
+      let parent = status.process == child ? status.parent ?? process : status.process ?? process
+      let mayStillTell = records.contains { $0.value.process == parent && $0.key != thread }
+      if parent == process || !mayStillTell {
+        held.remove(child)
+        born(
+          child, Announcement(parent: thread, process: status.process ?? child,
+            birth: status.process == child ? .fork : .clone))
+      }
+    }
+  }
+
+  /// A task of which something other than its first stop is heard first: it was killed before that, or its parent was
+  /// before it could tell.
+  private func adopt(_ thread: ThreadID) {
+    held.remove(thread)
+    let process = announced.removeValue(forKey: thread)?.process ?? processOf(thread) ?? thread
+    records[thread] = ThreadRecord(process: process, state: .running)
+  }
+
+  private func processOf(_ thread: ThreadID) -> ProcessID? {
+    do throws(SystemError) { return try ProcessStatus.read(process: thread).process } catch { return nil }
+  }
+
+  private func executed(_ thread: ThreadID) throws(TraceError) {
+    let former = ThreadID(truncatingIfNeeded: try eventMessage(of: thread))
+    for (other, record) in records where record.process == thread && other != thread {
+      records[other] = nil
+    }
+    records[thread] = ThreadRecord(process: thread, state: .stopped(.executed))
+    memories[thread] = nil
+    var isSupported = true
+    do throws(TraceError) { _ = try registers(of: thread) } catch .unsupportedMachine { isSupported = false }
+    tell(thread, .executed(former: former, isSupported: isSupported))
+  }
+}

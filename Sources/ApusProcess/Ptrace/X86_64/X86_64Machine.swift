@@ -1,0 +1,80 @@
+import ApusCore
+
+/// x86_64's part of the ptrace back end.
+struct X86_64Machine: PtraceMachine {
+  let layout = RegisterLayout.x86_64
+
+  let gateCode: [UInt8] = [
+    0x0f, 0x05,  // syscall
+    0xb8, 0x0f, 0x00, 0x00, 0x00,  // mov eax, 15 (rt_sigreturn)
+    0x0f, 0x05,  // syscall
+    0x0f, 0x0b,  // ud2
+    0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+  ]
+
+  let vectorRegisterSet = 0x202  // NT_X86_XSTATE
+  let shadowStackRegisterSet: Int? = 0x204  // NT_X86_SHSTK
+
+  private static let restartCall: UInt64 = 219  // restart_syscall
+  private static let syscallLength: UInt64 = 2  // of the instruction
+
+  func number(of call: RemoteSystemCall) -> UInt64 {
+    switch call {
+    case .mmap: 9
+    case .munmap: 11
+    case .mprotect: 10
+    case .madvise: 28
+    case .memfdCreate: 319
+    case .ftruncate: 77
+    case .close: 3
+    case .membarrier: 324
+    case .getpid: 39
+    }
+  }
+
+  // The kernel's codes for "this call is to be made again", which programs never see.
+  private static let restartNow: Set<Int64> = [-512, -513, -514]  // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND
+  private static let restartByBlock: Int64 = -516  // ERESTART_RESTARTBLOCK
+
+  func restartsByBlock(_ registers: RegisterFile) -> Bool {
+    registers.currentSystemCall != nil && registers.result == Self.restartByBlock
+  }
+
+  func isInRestart(_ registers: RegisterFile) -> Bool { registers.currentSystemCall == Self.restartCall }
+
+  func resumed(_ registers: RegisterFile, original: UInt64?) -> RegisterFile {
+    guard let call = registers.currentSystemCall else { return registers }
+    var result = registers
+    if Self.restartNow.contains(registers.result) {
+      result.result = Int64(bitPattern: call)
+    } else if registers.result == Self.restartByBlock {
+      // rt_sigreturn empties the restart block, so restart_syscall would give EINTR. The call itself, made again
+      // from its start, only waits longer.
+      result.result = Int64(bitPattern: call == Self.restartCall ? original ?? call : call)
+    } else {
+      return registers
+    }
+    result.programCounter &-= Self.syscallLength
+    return result
+  }
+
+  func calling(
+    _ number: UInt64, _ arguments: [UInt64], gate: Address, stackPointer: Address, from registers: RegisterFile
+  ) -> RegisterFile {
+    var result = registers
+    for (index, value) in zip(layout.arguments, arguments) { result[index] = value }
+    result[layout.systemCall] = number
+    result[layout.originalSystemCall] = .max  // -1: nothing to restart
+    result.programCounter = gate
+    result.stackPointer = stackPointer
+    return result
+  }
+
+  /// 128 bytes of red zone.
+  func stackTop(_ registers: RegisterFile) -> Address { registers.stackPointer &- 128 }
+
+  /// arch_prctl(ARCH_SET_FS), successful.
+  func hasSetThreadPointer(_ registers: RegisterFile) -> Bool {
+    registers.currentSystemCall == 158 && registers[layout.arguments[0]] == 0x1002 && registers.result == 0
+  }
+}

@@ -1,0 +1,102 @@
+internal import ApusCore
+internal import ApusLiveText
+internal import ApusProbe
+internal import ApusProcess
+
+/// Gives threads their contexts: the table in the process, of which this is the only writer.
+struct ContextTable {
+  /// The keys, as they stand in the process.
+  private var keys = [UInt64](repeating: 0, count: ThreadContext.count)
+  private let memory: SessionMemory
+  private static let retired: UInt64 = 1
+
+  init(_ memory: SessionMemory) { self.memory = memory }
+
+  /// What a thread's cursor starts with.
+  struct Cursor {
+    /// The buffer, in the process; nil for a thread without one.
+    var buffer: (address: Address, size: Int)?
+    /// The shared word that the reader raises.
+    var consumed: Address
+    /// The thread's counters, or 0.
+    var counters: Address
+  }
+
+  /// Whether a live thread has this thread pointer.
+  func contains(_ threadPointer: UInt64) -> Bool { index(of: threadPointer) != nil }
+
+  /// Where the context of the thread with this thread pointer is.
+  func index(of threadPointer: UInt64) -> Int? {
+    let home = ThreadContext.home(of: threadPointer)
+    for index in home..<(home + ThreadContext.probeLimit) {
+      if keys[index] == threadPointer { return index }
+      if keys[index] == 0 { return nil }
+    }
+    return nil
+  }
+
+  /// A free place for a thread pointer; nil if there is none near its home.
+  func place(for threadPointer: UInt64) -> Int? {
+    let home = ThreadContext.home(of: threadPointer)
+    return (home..<(home + ThreadContext.probeLimit)).first { keys[$0] <= Self.retired }
+  }
+
+  private func address(_ index: Int) -> Address {
+    memory.privateRange.start + UInt64(index * ThreadContext.stride)
+  }
+
+  /// Makes a context, while its thread is stopped. Other threads may be looking for theirs, and writes are torn:
+  /// 1. All words but the key.
+  /// 2. The key from its high end, two bytes (which are never torn) at a time: what stands there in between has low
+  ///    bytes that no thread pointer has (zero, or those of a retired key), so nobody takes it for his own.
+  mutating func insert(
+    _ threadPointer: UInt64, at index: Int, cursor: Cursor, in process: ProcessMemory
+  ) throws(ApusProcess.MemoryError) {
+    let base = address(index)
+    var context = [UInt64](repeating: 0, count: ThreadContext.stride / 8)
+    var words = context
+    func set(_ offset: Int32, _ value: UInt64) {
+      if offset < ThreadContext.cursorDistance {
+        context[Int(offset) / 8] = value
+      } else {
+        words[Int(offset - ThreadContext.cursorDistance) / 8] = value
+      }
+    }
+    if let buffer = cursor.buffer {
+      set(ThreadContext.limit, UInt64(buffer.size))
+      set(ThreadContext.bufferBase, buffer.address)
+      set(ThreadContext.bufferMask, UInt64(buffer.size - 1))
+      set(ThreadContext.consumedAddress, cursor.consumed)
+      set(ThreadContext.capacity, UInt64(buffer.size))
+    }
+    set(ThreadContext.counters, cursor.counters)
+    set(ThreadContext.session, 1)
+    try process.write(Array(Self.bytes(context).dropFirst(8)), at: base + 8)
+    try process.write(Self.bytes(words), at: base + UInt64(ThreadContext.cursorDistance))
+    let key = Self.bytes([threadPointer])
+    for pair in stride(from: 6, through: 0, by: -2) {
+      try process.write(Array(key[pair...(pair + 1)]), at: base + UInt64(pair))
+    }
+    keys[index] = threadPointer
+  }
+
+  /// Takes a context away whose thread runs no more, or shares its thread pointer with another.
+  mutating func retire(_ index: Int, in process: ProcessMemory) throws(ApusProcess.MemoryError) {
+    let base = address(index)
+    let key = Self.bytes([Self.retired])
+    // From the low end: a key in between is no thread pointer.
+    for pair in stride(from: 0, through: 6, by: 2) {
+      try process.write(Array(key[pair...(pair + 1)]), at: base + UInt64(pair))
+    }
+    keys[index] = Self.retired
+  }
+
+  /// The address of a word that is not zero while the session's memory is the session's own: zero in a forked child.
+  var sessionMark: Address {
+    address(ThreadContext.count - 1) + UInt64(ThreadContext.session)
+  }
+
+  private static func bytes(_ words: [UInt64]) -> [UInt8] {
+    words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
+  }
+}

@@ -1,0 +1,132 @@
+internal import ApusLiveText
+internal import ApusProbe
+internal import ApusProcess
+internal import ApusSystem
+internal import ApusTraceFile
+internal import Glibc
+internal import Synchronization
+
+/// The thread that empties the rings and writes the trace file; nobody else touches the writer while it runs.
+final class DrainWorker: @unchecked Sendable {
+  // Sendable: `memory` does not change after its making, `writer` is the drain thread's, the rest is in the lock.
+
+  /// What the tracer's thread asks for.
+  enum Request: Sendable {
+    /// A thread was born.
+    case open(RingReader)
+    /// It is over: empty its ring for good.
+    case close(RingReader)
+    case threads([ThreadRecord])
+    case modules([ModuleRecord])
+    case functions([FunctionRecord])
+    /// Everything is over.
+    case stop
+  }
+
+  private struct State {
+    var requests: [Request] = []
+    var closed: [RingReader] = []
+    var failure: TraceWriteError?
+    var hasStopped = false
+    var calls: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+  private let memory: SessionMemory
+  private let waker: Waker
+  private let writer: TraceWriter
+
+  init(writer: TraceWriter, memory: SessionMemory, waker: Waker) {
+    self.writer = writer
+    self.memory = memory
+    self.waker = waker
+  }
+
+  /// Asks for something; done in order.
+  func send(_ request: Request) { state.withLock { $0.requests.append(request) } }
+
+  /// The rings that were closed and emptied since the last time.
+  func takeClosed() -> [RingReader] {
+    state.withLock { state in
+      defer { state.closed = [] }
+      return state.closed
+    }
+  }
+
+  /// Calls in the rings that were closed.
+  var calls: UInt64 { state.withLock { $0.calls } }
+
+  /// Why nothing can be written any more.
+  var failure: TraceWriteError? { state.withLock { $0.failure } }
+
+  /// Waits for the thread to end, which it does after `stop` or a failure.
+  func waitUntilStopped() {
+    while !state.withLock({ $0.hasStopped }) { usleep(200) }
+  }
+
+  /// The thread's body; returns after `stop`.
+  func run() {
+    drainUntilStopped()
+    state.withLock { $0.hasStopped = true }
+  }
+
+  private func drainUntilStopped() {
+    var rings: [RingReader] = []
+    var stopping = false
+    var idle = 0
+    var sinceFlush = 0
+    while true {
+      let requests = state.withLock { state in
+        defer { state.requests = [] }
+        return state.requests
+      }
+      do throws(TraceWriteError) {
+        for request in requests {
+          switch request {
+          case .open(let ring): rings.append(ring)
+          case .close(let ring):
+            _ = try ring.drain(into: writer, isOver: true)
+            try writer.endEvents(thread: ring.thread)
+            finish(ring, &rings)
+          case .threads(let records): try writer.add(threads: records)
+          case .modules(let records): try writer.add(modules: records)
+          case .functions(let records): try writer.add(functions: records)
+          case .stop: stopping = true
+          }
+        }
+        var drained: UInt64 = 0
+        for ring in rings { drained += try ring.drain(into: writer) }
+        if stopping { return }
+        idle = drained == 0 ? idle + 1 : 0
+        sinceFlush += 1
+        if sinceFlush >= 4096, idle > 0 {
+          try writer.flush()
+          sinceFlush = 0
+        }
+      } catch {
+        fail(error)
+        return
+      }
+      if loaderIsWaiting { waker.wake() }
+      if idle > 0 { usleep(idle < 64 ? 100 : 500) }
+    }
+  }
+
+  private func finish(_ ring: RingReader, _ rings: inout [RingReader]) {
+    rings.removeAll { $0 === ring }
+    ring.clear()
+    state.withLock {
+      $0.closed.append(ring)
+      $0.calls += ring.calls
+    }
+  }
+
+  /// Nothing can be written: the program must not wait for us.
+  private func fail(_ error: TraceWriteError) {
+    state.withLock { $0.failure = error }
+    memory.giveUp()
+    waker.wake()
+  }
+
+  private var loaderIsWaiting: Bool { memory.loaderRequests != memory.loaderAnswers }
+}

@@ -1,0 +1,151 @@
+internal import ApusCore
+internal import ApusLiveText
+internal import ApusProbe
+internal import ApusProcess
+internal import ApusSystem
+internal import Glibc
+internal import Logging
+
+extension RecordSession {
+  /// Follows the process to its end.
+  func followEvents() throws(RecordError) {
+    signals.forward(to: process)
+    while status == nil || !tracer.isEmpty {
+      let event = try lifting { () throws(TraceError) in try tracer.next(timeoutMilliseconds: 1000) }
+      if let event {
+        try handle(event)
+      } else if status == nil, tracer.isEmpty {
+        break
+      }
+      if let error = worker?.failure, failure == nil { stopRecording(.trace(error)) }
+      try askForStoppedThread()
+    }
+    signals.forward(to: 0)
+  }
+
+  private func handle(_ event: TraceEvent) throws(RecordError) {
+    do throws(RecordError) { try react(to: event) } catch .process(.gone) {
+      // Killed under our hands; its end is told by another event.
+      logger.debug("thread \(event.thread) is gone")
+    } catch .process(.memory(let error)) where error.reason == .gone {
+      logger.debug("\(error)")
+    }
+  }
+
+  private func react(to event: TraceEvent) throws(RecordError) {
+    let thread = event.thread
+    switch event.kind {
+    case .born(let parent, let birth):
+      try welcome(thread, parent: parent, birth: birth, in: event.process)
+    case .exited(let status):
+      if thread == process { self.status = status }
+      if threads[thread] != nil { try end(thread: thread) }
+    case .exiting:
+      if event.process == process { try end(thread: thread) }
+      try resume(thread)
+    case .executed(let former, _):
+      if event.process == process { try leaveImage(former: former) }
+      try resume(thread)
+    case .signal(let info):
+      if try recover(thread, info) {
+        try resume(thread, signal: 0)
+      } else {
+        try useStop(of: event)
+        try resume(thread)
+      }
+    case .interrupted, .created:
+      try useStop(of: event)
+      try resume(thread)
+    case .groupStop, .vforkDone, .systemCallEntry, .systemCallExit: try resume(thread)
+    }
+  }
+
+  private func resume(_ thread: ThreadID, signal: Int32? = nil) throws(RecordError) {
+    try lifting { () throws(TraceError) in try tracer.resume(thread, signal: signal) }
+  }
+
+  /// A new task, stopped before its first instruction.
+  private func welcome(
+    _ thread: ThreadID, parent: ThreadID, birth: TraceEvent.Birth, in owner: ProcessID
+  ) throws(RecordError) {
+    if owner == process {
+      try begin(thread: thread)
+      try resume(thread)
+      return
+    }
+    // Another process: not recorded. If it has a copy of the memory, it must not write where its parent does.
+    if isLive, birth != .vfork, let memory, let contexts, let gate = trampolines.first?.gate {
+      let child = try lifting { () throws(TraceError) in try tracer.memory(of: owner) }
+      let mark = try lifting { () throws(ApusProcess.MemoryError) in try child.readWord(contexts.sessionMark) }
+      if mark == 0 {
+        let caller = RemoteCaller(tracer, thread: thread, gate: gate)
+        try lifting { () throws(LiveTextError) in try memory.sever(in: caller) }
+      } else {
+        note("a process that shares the program's memory is not recorded")
+      }
+    }
+    note("processes that the program starts are not recorded")
+    try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
+  }
+
+  /// The process has become another program: nothing of the session is left in it.
+  private func leaveImage(former: ThreadID) throws(RecordError) {
+    guard isLive else { return }
+    isLive = false
+    note("the program ran exec: what came after is not recorded")
+    for thread in threads.keys.sorted() { try end(thread: thread) }
+  }
+
+  /// An access of ours to a stack that is gone: the thread continues where the program says.
+  private func recover(_ thread: ThreadID, _ info: SignalInfo) throws(RecordError) -> Bool {
+    guard isLive, info.code > 0, info.number == SIGSEGV || info.number == SIGBUS else { return false }
+    var registers = try lifting { () throws(TraceError) in try tracer.registers(of: thread) }
+    guard let recovery = faults[registers.programCounter] else { return false }
+    registers.programCounter = recovery
+    let changed = registers
+    try lifting { () throws(TraceError) in try tracer.setRegisters(changed, of: thread) }
+    return true
+  }
+
+  /// If the loader waits for us, a stopped thread is needed: remote calls may have to be made.
+  private func askForStoppedThread() throws(RecordError) {
+    guard isLive, !needsStoppedThread, let memory, memory.loaderRequests != memory.loaderAnswers else { return }
+    needsStoppedThread = true
+    for thread in threads.keys {
+      do throws(TraceError) {
+        try tracer.interrupt(thread)
+        return
+      } catch { logger.debug("interrupting \(thread): \(error)") }
+    }
+    needsStoppedThread = false
+  }
+
+  private func useStop(of event: TraceEvent) throws(RecordError) {
+    guard needsStoppedThread, isLive, event.process == process, let memory else { return }
+    needsStoppedThread = false
+    let request = memory.loaderRequests
+    stoppedThread = event.thread
+    defer { stoppedThread = nil }
+    do throws(RecordError) {
+      try install(try readModules())
+    } catch .process(.gone(let thread)) {
+      throw .process(.gone(thread: thread))
+    } catch {
+      note("a library that was opened is not recorded: \(error)")
+    }
+    memory.answerLoader(request)
+  }
+
+  /// Nothing more can be recorded: the program runs on as if nobody was there.
+  func stopRecording(_ error: RecordError) {
+    failure = error
+    do throws(RecordError) {
+      let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+      for slot in enabled {
+        try lifting { () throws(ApusProcess.MemoryError) in
+          try target.write([X86_64SiteStates.preparedByte], at: slot)
+        }
+      }
+    } catch { logger.debug("while disabling sites: \(error)") }
+  }
+}

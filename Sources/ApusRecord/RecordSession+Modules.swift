@@ -1,0 +1,227 @@
+internal import ApusCore
+internal import ApusELF
+internal import ApusISA
+internal import ApusLiveText
+internal import ApusProbe
+internal import ApusProcess
+internal import ApusSystem
+internal import ApusTraceFile
+internal import Logging
+
+extension RecordSession {
+  /// A module that was not there before.
+  struct FoundModule {
+    var image: ModuleImage
+    var sites: CallSites
+    /// Whether its functions are to be recorded, not only its hooks to be set.
+    var isChosen: Bool
+  }
+
+  /// The modules that have been mapped since the last time.
+  func readModules() throws(RecordError) -> [FoundModule] {
+    let mappings: [MemoryMapping]
+    do throws(SystemError) { mappings = try ProcessMaps.read(process: process) } catch {
+      throw .process(.system(error))
+    }
+    let mapped = ModuleImage.mapped(mappings)
+    let fresh = mapped.filter { !modules.contains($0) }
+    modules = mapped
+    var found: [FoundModule] = []
+    for module in fresh {
+      do {
+        let image = try ModuleImage(module, process: process)
+        let sites = try CallSites(image.image)
+        found.append(
+          FoundModule(image: image, sites: sites, isChosen: chooser.includes(module: module.path)))
+      } catch {
+        note("\(module.path) cannot be read as a program file: \(error)")
+        logger.debug("module \(module.path): \(error)")
+      }
+    }
+    return found
+  }
+
+  /// Refuses a program in which nothing can be recorded.
+  func requireSites(_ found: [FoundModule]) throws(RecordError) {
+    let usable = found.reduce(0) { $0 + ($1.isChosen ? $1.sites.usableCount : 0) }
+    guard usable == 0 else { return }
+    guard let program = found.first else { throw .process(.gone(thread: process)) }
+    do throws(NoCallSites) {
+      try program.sites.requireUsable(in: program.image.path)
+    } catch { throw .noCallSites(error) }
+    throw .nothingChosen(sites: found.reduce(0) { $0 + $1.sites.usableCount })
+  }
+
+  /// Enables the chosen sites and sets the hooks of modules of which no code is running.
+  func install(_ found: [FoundModule]) throws(RecordError) {
+    for module in found {
+      try installHooks(module)
+      if module.isChosen, !module.sites.sites.isEmpty { try installSites(module) }
+    }
+  }
+
+  /// The arena's writer for a module: one in reach with room, else a new one.
+  func arena(for module: FoundModule, caller: RemoteCaller) throws(RecordError) -> TrampolineWriter {
+    let wanted = UInt64(module.sites.sites.count) * 1280 + (64 << 10)
+    if let near = trampolines.first(where: {
+      $0.arena.reaches(module.image.range) && $0.arena.room >= wanted
+    }) {
+      return near
+    }
+    let memory = try sessionMemory()
+    let process = process
+    let made = try lifting { () throws(LiveTextError) in
+      let arena = try Arena(
+        near: module.image.range, bytes: (max(wanted * 2, 2 << 20) + 0xfff) & ~0xfff,
+        reach: X86_64SiteStates.reach, in: caller, descriptorOf: try Self.descriptors(of: process),
+        gap: try Self.gaps(process))
+      try memory.add(arena)
+      return try TrampolineWriter(arena, architecture: tracer.architecture, gateCode: tracer.gateCode) {
+        memory.environment(
+          slowReturn: $0, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
+          depthLimit: options.level == .graph ? options.depth : nil)
+      }
+    }
+    for fault in made.faults { faults[fault.access] = fault.recovery }
+    trampolines.append(made)
+    return made
+  }
+
+  private func caller() throws(RecordError) -> RemoteCaller {
+    guard let gate = trampolines.first?.gate else { throw .process(.gone(thread: process)) }
+    return RemoteCaller(tracer, thread: stoppedThread ?? process, gate: gate)
+  }
+
+  private func installSites(_ module: FoundModule) throws(RecordError) {
+    let trampolines = try arena(for: module, caller: try caller())
+    let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+    moduleCount += 1
+    let key = moduleCount
+    let image = module.image
+    var records: [FunctionRecord] = []
+    func refuse(_ reason: String, _ function: FunctionSymbol) {
+      sites.refused.append(.init(reason: reason, function: function.name, module: image.path))
+    }
+    let mode: SiteModes =
+      switch options.level {
+      case .count: .count
+      case .entry: .entry
+      case .graph: .graph
+      }
+    let capacity = try sessionMemory().layout.functionCapacity
+    for site in module.sites.sites {
+      let function = module.sites.functions[site.function]
+      sites.found += 1
+      usableSites += 1
+      guard let choice = chooser.choice(function.names) else { continue }
+      guard site.modes.contains(mode) else {
+        refuse(site.refusal?.key ?? "mode", function)
+        continue
+      }
+      guard Int(functionCount) + 1 < capacity, functionCount + 1 < 1 << 24 else {
+        refuse("too-many-functions", function)
+        continue
+      }
+      let slot = image.live(site.slot)
+      let original = Array(site.slotContents.prefix(X86_64SiteStates.slotBytes))
+      let there = try lifting { () throws(ApusProcess.MemoryError) in
+        try target.read(slot, count: original.count)
+      }
+      guard there == original, original.count == X86_64SiteStates.slotBytes else {
+        refuse("bytes-differ", function)
+        continue
+      }
+      let id = functionCount + 1
+      let body = slot + UInt64(site.slotBytes)
+      let stub = try lifting { () throws(LiveTextError) in
+        try trampolines.stub(
+          program(id, choice, trampolines.environment), body: body,
+          residue: slot &+ X86_64SiteStates.stubResidue, modulus: X86_64SiteStates.stubModulus)
+      }
+      guard let prepared = X86_64SiteStates.prepared(slot: slot, stub: stub) else {
+        refuse("out-of-reach", function)
+        continue
+      }
+      try lifting { () throws(ApusProcess.MemoryError) in
+        try target.write(prepared, at: slot)
+        try target.write([X86_64SiteStates.enabledByte], at: slot)
+      }
+      functionCount = id
+      enabled.append(slot)
+      sites.enabled += 1
+      records.append(
+        FunctionRecord(
+          id: id, module: key, address: function.address, size: function.size, name: function.name))
+    }
+    let buildID: [UInt8]
+    do throws(ELFError) { buildID = try image.image.buildID() ?? [] } catch { buildID = [] }
+    let record = ModuleRecord(
+      key: key, process: Self.processKey, path: image.path,
+      buildID: buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(), bias: image.bias)
+    worker?.send(.modules([record]))
+    worker?.send(.functions(records))
+    logger.debug("\(image.path): \(records.count) sites enabled")
+  }
+
+  private func program(
+    _ id: UInt32, _ choice: FunctionChooser.Choice, _ environment: ProbeEnvironment
+  ) -> ProbeProgram {
+    switch options.level {
+    case .count: return .countStub(function: id, environment: environment)
+    case .entry: return .entryStub(function: id, environment: environment)
+    case .graph:
+      var stub = StubOptions()
+      stub.minimumTicks = Int32(clamping: minimumTicks)
+      if !options.roots.isEmpty {
+        stub.root =
+          switch choice {
+          case .everywhere: .everywhere
+          case .root: .root
+          case .inside: .inside
+          }
+      }
+      return .graphStub(function: id, options: stub, environment: environment)
+    }
+  }
+
+  /// Sets the hooks of a module. A hook that cannot be set is noted; what depends on it is said there.
+  private func installHooks(_ module: FoundModule) throws(RecordError) {
+    var purposes: Set<HookSite.Purpose> = [.loader]
+    if options.level == .graph { purposes.formUnion([.disarm, .land, .giveBack]) }
+    var hooks: [HookSite]
+    do throws(ELFError) { hooks = try HookSite.find(in: module.image.image, purposes: purposes) } catch {
+      note("\(module.image.path): \(error)")
+      return
+    }
+    guard !hooks.isEmpty else { return }
+    let decoder: X86_64.Decoder
+    do { decoder = try X86_64.Decoder() } catch {
+      note("no instruction decoder (\(error)): exceptions through recorded functions are not safe")
+      return
+    }
+    for hook in hooks where hook.name == HookSite.walker {
+      let returns = X86_64ReturnSites.find(hook.code, at: hook.address, decoder: decoder) ?? []
+      hooks += returns.map {
+        HookSite(purpose: .arm, name: hook.name, address: $0.address, code: $0.code)
+      }
+    }
+    let trampolines = try arena(for: module, caller: try caller())
+    let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+    let relocator = X86_64.Relocator(decoder)
+    for hook in hooks {
+      guard let program = hook.program(trampolines.environment, tracer.architecture) else { continue }
+      let address = module.image.live(hook.address)
+      let there = try lifting { () throws(ApusProcess.MemoryError) in
+        try target.read(address, count: hook.code.count)
+      }
+      let made: (stub: Address, bytes: [UInt8])
+      do throws(DisplacementError) {
+        made = try trampolines.displace(program, code: there, at: address, relocator: relocator)
+      } catch {
+        hookFailures.append("\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): \(error)")
+        continue
+      }
+      try lifting { () throws(ApusProcess.MemoryError) in try target.write(made.bytes, at: address) }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+internal import ApusCore
+internal import ApusLiveText
+internal import ApusProbe
+internal import ApusProcess
+internal import ApusSystem
+internal import ApusTraceFile
+internal import Logging
+
+extension RecordSession {
+  /// Makes a stopped thread a recorded one.
+  func begin(thread: ThreadID) throws(RecordError) {
+    guard isLive, let worker, let memory, contexts != nil, buffers != nil else { return }
+    let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
+    guard base != 0 else {
+      note("a thread without a thread pointer is not recorded")
+      return
+    }
+    // What trampolines read: the word at the thread pointer, which points to itself in every C library.
+    let word = try lifting { () throws(ApusProcess.MemoryError) in try target.readWord(base) }
+    let threadPointer = word == 0 ? base : word
+    takeBackBuffers()
+    if let index = contexts?.index(of: threadPointer) {
+      note("two tasks share one thread pointer: both are not recorded from there on")
+      try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: target) }
+      return
+    }
+    guard let index = contexts?.place(for: threadPointer) else {
+      note("there is no room for more threads: the calls of some are counted as lost")
+      return
+    }
+    threadCount += 1
+    let record = ThreadRecord(
+      key: threadCount, process: Self.processKey, tid: UInt32(thread), name: Self.name(of: thread, in: process),
+      start: ProcessorCounter.read())
+    var ring: RingReader?
+    let buffer = options.level == .count ? nil : buffers?.take()
+    if let buffer {
+      ring = RingReader(
+        thread: record.key, process: Self.processKey, buffer: buffer, context: index, memory: memory,
+        minimumTicks: minimumTicks)
+      if threadCount == 1, let gate = trampolines.first?.gate {
+        let caller = RemoteCaller(tracer, thread: thread, gate: gate)
+        try lifting { () throws(LiveTextError) in
+          try memory.populate(offset: buffer.offset, bytes: buffer.size, in: caller)
+        }
+      }
+    }
+    let shared = memory.sharedRange.start
+    let cursor = ContextTable.Cursor(
+      buffer: buffer.map { (shared + UInt64($0.offset), $0.size) },
+      consumed: shared + UInt64(memory.layout.consumed + index * SharedLayout.consumedStride),
+      counters: options.level == .count
+        ? shared + UInt64(memory.layout.counters + index * memory.layout.counterStride) : 0)
+    try lifting { () throws(ApusProcess.MemoryError) in
+      try contexts?.insert(threadPointer, at: index, cursor: cursor, in: target)
+    }
+    worker.send(.threads([record]))
+    if let ring { worker.send(.open(ring)) }
+    threads[thread] = RecordedThread(record: record, context: index, ring: ring)
+  }
+
+  /// A thread runs no more: its context may be another's, its ring is emptied for good.
+  func end(thread: ThreadID) throws(RecordError) {
+    guard let recorded = threads.removeValue(forKey: thread), let worker else { return }
+    takeCounts(context: recorded.context)
+    var record = recorded.record
+    record.end = ProcessorCounter.read()
+    worker.send(.threads([record]))
+    if let ring = recorded.ring { worker.send(.close(ring)) }
+    guard isLive else { return }
+    let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+    do throws(ApusProcess.MemoryError) { try contexts?.retire(recorded.context, in: target) } catch {
+      // The process is going as a whole.
+      logger.debug("context of thread \(thread): \(error)")
+    }
+  }
+
+  /// Adds a thread's counters to the sums, and leaves zeros.
+  func takeCounts(context: Int) {
+    guard options.level == .count, let memory else { return }
+    let table = memory.layout.counters + context * memory.layout.counterStride
+    for function in 0...Int(functionCount) {
+      let calls = memory.word(table, function)
+      guard calls != 0 else { continue }
+      counts[function] += calls
+      memory.setWord(table, function, 0)
+    }
+  }
+
+  /// Buffers that were emptied can be given out again.
+  private func takeBackBuffers() {
+    guard let worker else { return }
+    for ring in worker.takeClosed() { buffers?.give(ring.buffer) }
+  }
+
+  func note(_ text: String) {
+    if !notes.contains(text) { notes.append(text) }
+  }
+
+  private static func name(of thread: ThreadID, in process: ProcessID) -> String {
+    do throws(SystemError) {
+      let text = try WholeFile.text("/proc/\(process)/task/\(thread)/comm")
+      return String(text.prefix { $0 != "\n" })
+    } catch { return "" }
+  }
+}

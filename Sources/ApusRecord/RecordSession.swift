@@ -1,0 +1,128 @@
+package import ApusCore
+internal import ApusELF
+internal import ApusISA
+internal import ApusLiveText
+internal import ApusProbe
+internal import ApusProcess
+internal import ApusSystem
+internal import ApusTraceFile
+package import Logging
+
+/// One recording: a program from its start to its end. Belongs to the thread that makes it.
+///
+/// The parts are in the extensions: launching (`+Launch`), modules and their sites (`+Modules`), threads (`+Threads`), the
+/// events of the process (`+Events`), the end (`+Summary`).
+package final class RecordSession {
+  let options: RecordOptions
+  let logger: Logger
+  let chooser: FunctionChooser
+  let tracer: PtraceTracer
+  let writer: TraceWriter
+  let clockStart: ApusTraceFile.ClockAnchor
+
+  /// The process; 0 before the launch.
+  var process: ProcessID = 0
+  /// What was made in the process.
+  var memory: SessionMemory?
+  var contexts: ContextTable?
+  var buffers: BufferPool?
+  var trampolines: [TrampolineWriter] = []
+  var faults: [Address: Address] = [:]
+  var worker: DrainWorker?
+  var minimumTicks: UInt64 = 0
+
+  /// Modules seen, by their range's start and path.
+  var modules: [ModuleImage.Mapped] = []
+  var moduleCount: UInt32 = 0
+  var functionCount: UInt32 = 0
+  var usableSites = 0
+  var sites = SitesRecord(found: 0, enabled: 0, refused: [])
+  /// Enabled sites: the address of the byte that switches each.
+  var enabled: [Address] = []
+  var hookFailures: [String] = []
+  var notes: [String] = []
+  /// Calls at count level, by function, of threads that have ended.
+  var counts: [UInt64] = []
+
+  /// Threads that are being recorded.
+  var threads: [ThreadID: RecordedThread] = [:]
+  var threadCount: UInt32 = 0
+  /// What waits for some thread of the process to be stopped.
+  var needsStoppedThread = false
+  /// The thread whose event is being handled: remote calls can be made in it.
+  var stoppedThread: ThreadID?
+  let signals: SignalForwarder
+  /// Whether the process is still the program that was set up.
+  var isLive = false
+  var status: Termination?
+  var failure: RecordError?
+
+  /// A thread that is being recorded.
+  struct RecordedThread {
+    var record: ThreadRecord
+    var context: Int
+    var ring: RingReader?
+  }
+
+  /// The key of the one process that a recording has.
+  static let processKey: UInt32 = 1
+
+  /// Opens the trace file; nothing is started yet.
+  package init(_ options: RecordOptions, logger: Logger) throws(RecordError) {
+    self.options = options
+    self.logger = logger
+    chooser = FunctionChooser(options)
+    do throws(TraceError) { tracer = try PtraceTracer() } catch { throw .process(error) }
+    do throws(SystemError) { signals = try SignalForwarder() } catch { throw .process(.system(error)) }
+    let anchor = Self.anchor()
+    clockStart = anchor
+    let frequency = Self.counterFrequency()
+    minimumTicks =
+      options.minimumDuration == 0
+      ? 0 : max(1, UInt64((Double(options.minimumDuration) * Double(frequency) / 1e9).rounded()))
+    do throws(TraceWriteError) {
+      writer = try TraceWriter(
+        path: options.output,
+        clock: ClockDescription(
+          kind: options.isTimed ? .timeStampCounter : .none, frequency: frequency, first: anchor))
+      try writer.setMode(returns: options.level == .graph, timed: options.isTimed)
+    } catch { throw .trace(error) }
+  }
+
+  static func anchor() -> ApusTraceFile.ClockAnchor {
+    let both = ApusSystem.ClockAnchor.now()
+    return ApusTraceFile.ClockAnchor(
+      counter: both.counter, monotonic: both.nanoseconds, realtime: Clock.realtime.now())
+  }
+
+  /// The counter's frequency in Hz, measured for a few milliseconds; the trace's last anchor improves on it.
+  private static func counterFrequency() -> UInt64 {
+    let first = ApusSystem.ClockAnchor.now()
+    while Clock.monotonic.now() - first.nanoseconds < 4_000_000 {}
+    guard let clock = CounterClock(first: first, last: ApusSystem.ClockAnchor.now()) else { return 1_000_000_000 }
+    return UInt64((1e9 / clock.nanosecondsPerTick).rounded())
+  }
+
+  /// Records from the program's start to its end.
+  package func run() throws(RecordError) -> RecordResult {
+    try start()
+    try followEvents()
+    return finish()
+  }
+}
+
+func lifting<Value>(_ body: () throws(TraceError) -> Value) throws(RecordError) -> Value {
+  do throws(TraceError) { return try body() } catch { throw .process(error) }
+}
+
+func lifting<Value>(_ body: () throws(LiveTextError) -> Value) throws(RecordError) -> Value {
+  do throws(LiveTextError) { return try body() } catch { throw .liveText(error) }
+}
+
+func lifting<Value>(_ body: () throws(TraceWriteError) -> Value) throws(RecordError) -> Value {
+  do throws(TraceWriteError) { return try body() } catch { throw .trace(error) }
+}
+
+func lifting<Value>(_ body: () throws(ApusProcess.MemoryError) -> Value) throws(RecordError) -> Value {
+  do throws(ApusProcess.MemoryError) { return try body() } catch { throw .process(.memory(error)) }
+}

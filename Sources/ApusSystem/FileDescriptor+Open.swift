@@ -1,0 +1,110 @@
+internal import CApusLinux
+internal import Glibc
+
+extension FileDescriptor {
+  /// Opens a path; O_CLOEXEC is always added.
+  ///
+  /// - Parameters:
+  ///   - flags: O_RDONLY, O_RDWR | O_CREAT …
+  ///   - mode: permissions of a file that is made.
+  package static func open(
+    _ path: String, flags: Int32 = O_RDONLY, mode: UInt32 = 0o644
+  ) throws(SystemError) -> FileDescriptor {
+    let number = try Kernel.call("open", path) {
+      unsafe path.withCString { name in
+        Kernel.raw(
+          APUS_SYS_openat, Int(AT_FDCWD), Int(bitPattern: name), Int(flags | O_CLOEXEC), Int(mode))
+      }
+    }
+    return FileDescriptor(owning: Int32(number))
+  }
+
+  /// An anonymous file in memory (memfd_create).
+  ///
+  /// - Parameter executable: asks for MFD_EXEC, otherwise MFD_NOEXEC_SEAL; kernels before 6.3 know neither and
+  ///   are asked again without.
+  package static func memory(
+    named name: String, bytes: Int, executable: Bool = false
+  ) throws(SystemError) -> FileDescriptor {
+    let closeOnExec = 1
+    let executability = executable ? 0x10 : 0x8
+    func create(_ flags: Int) -> Int {
+      unsafe name.withCString { Kernel.raw(APUS_SYS_memfd_create, Int(bitPattern: $0), flags) }
+    }
+    var number = create(closeOnExec | executability)
+    if number == -Int(EINVAL) { number = create(closeOnExec) }
+    let result = number
+    try Kernel.call("memfd_create", name, retrying: false) { result }
+    let file = FileDescriptor(owning: Int32(result))
+    try file.truncate(to: bytes)
+    return file
+  }
+
+  /// Sets the file's size, in bytes.
+  package borrowing func truncate(to bytes: Int) throws(SystemError) {
+    let number = rawValue
+    try Kernel.call("ftruncate", "to \(bytes) bytes") { Kernel.raw(APUS_SYS_ftruncate, Int(number), bytes) }
+  }
+
+  /// The file's size, in bytes.
+  package borrowing func size() throws(SystemError) -> Int {
+    let number = rawValue
+    var status = stat()
+    try Kernel.call("fstat") {
+      unsafe withUnsafeMutablePointer(to: &status) {
+        Kernel.raw(APUS_SYS_fstat, Int(number), Int(bitPattern: $0))
+      }
+    }
+    return Int(status.st_size)
+  }
+
+  /// A descriptor of a process (pidfd_open): its death can be polled for.
+  package static func process(_ id: Int32) throws(SystemError) -> FileDescriptor {
+    let number = try Kernel.call("pidfd_open", "process \(id)") {
+      Kernel.raw(APUS_SYS_pidfd_open, Int(id), 0)
+    }
+    return FileDescriptor(owning: Int32(number))
+  }
+
+  /// A copy of descriptor `number` of the process that this pidfd stands for (pidfd_getfd).
+  package borrowing func descriptor(_ number: Int32) throws(SystemError) -> FileDescriptor {
+    let own = rawValue
+    let copy = try Kernel.call("pidfd_getfd", "descriptor \(number)") {
+      Kernel.raw(APUS_SYS_pidfd_getfd, Int(own), Int(number), 0)
+    }
+    return FileDescriptor(owning: Int32(copy))
+  }
+
+  /// The two ends of a pipe, close-on-exec.
+  package struct Pipe: ~Copyable {
+    /// Where to read.
+    package var reading: FileDescriptor
+    /// Where to write.
+    package var writing: FileDescriptor
+
+    /// Closes the end for writing; a reader sees the end of the file when no copy of it is open any more.
+    package consuming func closeWriting() throws(SystemError) -> FileDescriptor {
+      let reading = reading
+      try writing.close()
+      return reading
+    }
+
+    /// Closes the end for reading.
+    package consuming func closeReading() throws(SystemError) -> FileDescriptor {
+      let writing = writing
+      try reading.close()
+      return writing
+    }
+  }
+
+  /// Makes a pipe.
+  package static func pipe() throws(SystemError) -> Pipe {
+    var ends: [Int32] = [-1, -1]
+    try Kernel.call("pipe2") {
+      unsafe ends.withUnsafeMutableBytes {
+        Kernel.raw(APUS_SYS_pipe2, Int(bitPattern: $0.baseAddress), Int(O_CLOEXEC))
+      }
+    }
+    return Pipe(reading: FileDescriptor(owning: ends[0]), writing: FileDescriptor(owning: ends[1]))
+  }
+}

@@ -1,0 +1,58 @@
+package import ApusCore
+package import ApusProbe
+
+extension CodeBlob {
+  /// The bytes for a place in a process.
+  ///
+  /// - Parameters:
+  ///   - address: where the code's first byte will be.
+  ///   - body: where the function's body starts, for stubs; not looked at by other programs.
+  ///   - symbols: the addresses of routines.
+  package func placed(
+    at address: Address, body: Address, symbols: (ProbeSymbol) -> Address?
+  ) throws(LoweringError) -> [UInt8] {
+    var code = bytes
+    for relocation in relocations {
+      let target: Address
+      switch relocation.target {
+      case .body: target = body
+      case .symbol(let symbol):
+        guard let found = symbols(symbol) else {
+          throw .undefinedSymbol(program: name, symbol)
+        }
+        target = found
+      }
+      let place = address &+ UInt64(truncatingIfNeeded: relocation.offset)
+      let distance = Int64(bitPattern: target &- place) &+ relocation.addend
+      guard let short = Int32(exactly: distance) else {
+        throw .outOfRange(program: name, offset: relocation.offset, place: address, target: target)
+      }
+      Self.write(UInt64(UInt32(bitPattern: short)), 4, &code, relocation.offset)
+    }
+    return code
+  }
+
+  /// Replaces every constant and immediate with the value `old` (of those that take 4 or 8 bytes, so `old` should be a
+  /// large, unlikely number) by `new`. A quick way to many stubs that differ in constants only.
+  package mutating func replaceConstant(_ old: UInt64, with new: UInt64) throws(LoweringError) {
+    var found = false
+    for index in constantSites.indices where constantSites[index].value == old {
+      let site = constantSites[index]
+      let fits =
+        switch site.form {
+        case .zeroExtended32: new <= UInt64(UInt32.max)
+        case .signExtended32: Int32(exactly: Int64(bitPattern: new)) != nil
+        case .full64: true
+        }
+      guard fits else { throw .constantDoesNotFit(program: name, offset: site.offset, value: new) }
+      Self.write(new, site.form == .full64 ? 8 : 4, &bytes, site.offset)
+      constantSites[index].value = new
+      found = true
+    }
+    guard found else { throw .noSuchConstant(program: name, value: old) }
+  }
+
+  private static func write(_ value: UInt64, _ count: Int, _ code: inout [UInt8], _ offset: Int) {
+    for index in 0..<count { code[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+  }
+}

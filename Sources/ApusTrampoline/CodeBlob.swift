@@ -1,0 +1,78 @@
+package import ApusISA
+package import ApusProbe
+
+/// A lowered probe program: position-independent but for its relocations, with no need for alignment.
+package struct CodeBlob: Sendable {
+  /// A place that depends on where code is put.
+  package struct Relocation: Sendable, Hashable {
+    /// How the place is filled in.
+    package enum Kind: Sendable, Hashable {
+      /// A signed 32-bit distance: target + addend − address of the place.
+      case relative32
+    }
+    /// What the place refers to.
+    package enum Target: Sendable, Hashable {
+      case symbol(ProbeSymbol)
+      /// The body of the function that the stub is for.
+      case body
+    }
+    /// Of the place, in bytes from the code's start.
+    package var offset: Int
+    package var kind: Kind
+    package var target: Target
+    package var addend: Int64
+  }
+
+  /// An access that may fault.
+  package struct FaultEntry: Sendable, Hashable {
+    /// The offset of the accessing instruction.
+    package var start: Int
+    /// The offset where the thread is to continue; registers as they are.
+    package var recovery: Int
+  }
+
+  /// A label's place.
+  package struct LabelOffset: Sendable, Hashable {
+    package var label: ProbeLabel
+    /// In bytes from the code's start.
+    package var offset: Int
+  }
+
+  /// A constant in the code that can be replaced by another.
+  package struct ConstantSite: Sendable, Hashable {
+    /// How the constant is encoded; little-endian.
+    package enum Form: Sendable, Hashable {
+      case zeroExtended32
+      case signExtended32
+      case full64
+    }
+    /// Of the constant's first byte.
+    package var offset: Int
+    package var form: Form
+    /// The 64-bit value that stands there.
+    package var value: UInt64
+  }
+
+  /// The program's name.
+  package var name: String
+  /// The machine code; relocated places hold zeros.
+  package var bytes: [UInt8]
+  package var relocations: [Relocation]
+  package var labels: [LabelOffset]
+  package var faultTable: [FaultEntry]
+  /// The offsets after each call of the body: what bodies return to.
+  package var returnPoints: [Int]
+  /// Rows by ascending offset; the first is for offset 0.
+  package var cfi: [CFIRow]
+  /// The constants and immediates of 4 or 8 bytes.
+  package var constantSites: [ConstantSite]
+
+  /// The offset after the only (or first) call of the body.
+  package var returnPoint: Int? { returnPoints.first }
+
+  /// Where a label is.
+  package func offset(of label: ProbeLabel) -> Int? { labels.first { $0.label == label }?.offset }
+
+  /// The row of call-frame information that holds before the instruction at `offset` runs.
+  package func frameInformation(at offset: Int) -> CFIRow? { cfi.last { $0.offset <= offset } }
+}

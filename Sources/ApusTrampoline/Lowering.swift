@@ -1,0 +1,21 @@
+package import ApusCore
+package import ApusProbe
+
+/// Makes machine code of probe programs.
+package struct Lowering: Sendable {
+  /// What machine code it makes.
+  package let architecture: Architecture
+
+  /// A lowering for an architecture, if there is one.
+  package init(_ architecture: Architecture) throws(LoweringError) {
+    guard architecture == .x86_64 else { throw .architecture(architecture) }
+    self.architecture = architecture
+  }
+
+  /// Lowers a program, which should have passed ``ProbeProgram/check()``: what is not checked again here becomes
+  /// code that does what the program says.
+  package func lower(_ program: ProbeProgram) throws(LoweringError) -> CodeBlob {
+    var lowering = try X86_64Lowering(program)
+    return try lowering.run()
+  }
+}

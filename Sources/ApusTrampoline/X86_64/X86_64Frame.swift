@@ -1,0 +1,27 @@
+import ApusISA
+
+/// What one region of a program keeps on the stack.
+struct X86_64Frame {
+  /// The machine registers of v0 to v7, then one that no probe register has.
+  static let machine: InlineArray<9, X86_64.Register> = [
+    .rax, .rcx, .rdx, .rsi, .rdi, .r8, .r9, .r10, .r11,
+  ]
+  /// The bit of rax, of rdx and of the extra register.
+  static let accumulator: UInt16 = 1 << 0
+  static let data: UInt16 = 1 << 2
+  static let extra: UInt16 = 1 << 8
+
+  /// Bits by index in ``machine``: what is pushed, lowest bit first.
+  var saved: UInt16 = 0
+  /// Probe registers that may hold a value that is still needed.
+  var live: UInt16 = 0
+
+  /// How many bytes are pushed.
+  var byteCount: Int32 { Int32(saved.nonzeroBitCount) * 8 }
+
+  /// Where the saved value of the register with this index stands, from rsp; nil if it was not pushed.
+  func slot(_ index: Int) -> Int32? {
+    guard saved & (1 << UInt16(index)) != 0 else { return nil }
+    return Int32((saved >> UInt16(index + 1)).nonzeroBitCount) * 8
+  }
+}

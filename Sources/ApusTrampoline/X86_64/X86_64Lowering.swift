@@ -1,0 +1,153 @@
+import ApusISA
+import ApusProbe
+
+/// Lowers one program to x86-64.
+///
+/// A program is cut into *regions*, the parts that control reaches without a call of the body in between: all of a
+/// region runs with the same machine registers on the stack. A stub looks like this:
+///
+/// ```
+///   [rsp]  R, the caller's return address; this place is the frame address
+///   push…  the machine registers that the first region uses
+///   …      the program
+///   pop…   before the body is called, jumped to, or the stub left
+/// ```
+struct X86_64Lowering: ~Copyable {
+  typealias Register = X86_64.Register
+  typealias Memory = X86_64.Memory
+
+  /// A place in the code while the sizes of branches are still open.
+  struct Mark {
+    /// In the bytes of ``code``, which has no branches in it.
+    var position: Int
+    /// How many branches stand before the place.
+    var branches: Int
+  }
+
+  /// A branch to a label, to be put between the bytes of ``code``.
+  struct Branch {
+    /// Nil for a jump.
+    var condition: X86_64.Condition?
+    var position: Int
+    /// Index of the label.
+    var label: Int
+    var isShort = true
+    var size: Int { isShort ? 2 : condition == nil ? 5 : 6 }
+  }
+
+  /// A label and what is known at it.
+  struct Label {
+    var name: ProbeLabel
+    var mark = Mark(position: 0, branches: 0)
+    /// Where the return address is when a branch comes here; nil before the first branch.
+    var returnAddress: CFIRow.ReturnAddress?
+  }
+
+  let program: ProbeProgram
+  var code = X86_64.Encoder()
+  var labels: [Label] = []
+  /// For each instruction, the index of the label that it defines or goes to.
+  var labelIndices: [Int] = []
+  var branches: [Branch] = []
+  var regions = X86_64Regions()
+  /// The region that is being written.
+  var frame = X86_64Frame()
+  /// Whether control reaches the place that is being written.
+  var isReachable = true
+  var cfaOffset: Int32 = 8
+  var returnAddress = CFIRow.ReturnAddress.memory(-8)
+
+  var relocations: [(mark: Mark, target: CodeBlob.Relocation.Target)] = []
+  var faults: [(start: Mark, label: Int)] = []
+  var returnPoints: [Mark] = []
+  var rows: [(mark: Mark, row: CFIRow)] = []
+  var constants: [(mark: Mark, form: CodeBlob.ConstantSite.Form, value: UInt64)] = []
+
+  init(_ program: ProbeProgram) throws(LoweringError) {
+    self.program = program
+    try findLabels()
+    findRegions()
+  }
+
+  /// Here.
+  var mark: Mark { Mark(position: code.count, branches: branches.count) }
+
+  /// The machine register of a probe register.
+  @inline(__always)
+  func machine(_ register: ProbeRegister) -> Register { X86_64Frame.machine[Int(register.rawValue)] }
+
+  @inline(__always)
+  func memory(_ address: ProbeAddress) -> Memory { Memory(machine(address.base), address.offset) }
+
+  /// Writes the whole program.
+  mutating func run() throws(LoweringError) -> CodeBlob {
+    code.reserve(program.instructions.count * 8 + 64)
+    frame = regions.frame(at: 0)
+    prologue()
+    for (index, instruction) in program.instructions.enumerated() {
+      if case .label = instruction {
+        place(labelIndices[index], index)
+      } else if isReachable {
+        guard instruction.isAllowed(in: program.role) else {
+          throw .notAllowed(program: program.name, index: index)
+        }
+        try write(instruction, index)
+      }
+    }
+    guard !isReachable else { throw .fallsOffEnd(program: program.name) }
+    return finish()
+  }
+
+  /// Puts a label here.
+  private mutating func place(_ label: Int, _ index: Int) {
+    labels[label].mark = mark
+    guard !isReachable else { return }
+    isReachable = true
+    frame = regions.frame(at: index)
+    cfaOffset = 8 + frame.byteCount
+    returnAddress = labels[label].returnAddress ?? returnAddress
+    row()
+  }
+
+  /// Notes that from here on the call-frame information is as it is now.
+  mutating func row() {
+    rows.append(
+      (mark, CFIRow(offset: 0, cfaOffset: cfaOffset, returnAddress: returnAddress)))
+  }
+
+  /// A branch to a label, or with no condition a jump.
+  mutating func branch(_ condition: X86_64.Condition?, to label: Int) {
+    if labels[label].returnAddress == nil { labels[label].returnAddress = returnAddress }
+    branches.append(Branch(condition: condition, position: code.count, label: label))
+  }
+
+  /// Whether a label stands between the instruction with this index and the next that does something.
+  func isNext(_ label: Int, after index: Int) -> Bool {
+    var next = index + 1
+    while next < program.instructions.count, case .label = program.instructions[next] {
+      if labelIndices[next] == label { return true }
+      next += 1
+    }
+    return false
+  }
+
+  /// Numbers the labels and resolves all uses.
+  private mutating func findLabels() throws(LoweringError) {
+    let instructions = program.instructions
+    labelIndices = [Int](repeating: -1, count: instructions.count)
+    var numbers: [ProbeLabel: Int] = [:]
+    for (index, instruction) in instructions.enumerated() {
+      guard case .label(let name) = instruction else { continue }
+      guard numbers.updateValue(labels.count, forKey: name) == nil else {
+        throw .label(program: program.name, name)
+      }
+      labelIndices[index] = labels.count
+      labels.append(Label(name: name))
+    }
+    for (index, instruction) in instructions.enumerated() {
+      guard let target = instruction.target else { continue }
+      guard let number = numbers[target] else { throw .label(program: program.name, target) }
+      labelIndices[index] = number
+    }
+  }
+}

@@ -1,0 +1,219 @@
+import ApusProbe
+
+/// Runs a scenario with an injection at every boundary between operations.
+struct Explorer {
+  let setup: Setup
+  /// How many whole runs were made.
+  var runs = 0
+  private var seed: UInt64 = 0x1234_5678_9ABC_DEF1
+  private var baseline = World.Baseline()
+
+  init(_ scenario: Scenario, _ programs: ProgramSet) throws { setup = try Setup(scenario, programs) }
+
+  /// - Returns: what went wrong first, or nil.
+  mutating func explore() throws(ProbeFault) -> String? {
+    let start = try World(setup)
+    var plain = start
+    plain.finish()
+    baseline = plain.check(nil)
+    runs += 1
+    if let failure = plain.failure { return "nothing injected: \(failure)" }
+    for (index, injection) in setup.scenario.injections.enumerated() {
+      var world = start
+      world.memory.isWeak = injection.isWeak
+      var boundary = 0
+      while world.advance(0) {
+        boundary += 1
+        if boundary % setup.scenario.stride != 0 { continue }
+        if let failure = try branch(world, injection, pairs: setup.scenario.pairs) {
+          let place = world.description(0)
+          return "injection \(index) at boundary \(boundary) (\(place)): \(failure)"
+        }
+        // The others catch up when the first thread waits for them.
+        if world.isWaiting(0) { for thread in world.threads.indices.dropFirst() { world.run(thread) } }
+      }
+    }
+    return nil
+  }
+
+  private mutating func random(_ limit: Int) -> Int {
+    seed ^= seed << 13
+    seed ^= seed >> 7
+    seed ^= seed << 17
+    return Int(seed >> 33) % max(limit, 1)
+  }
+
+  private mutating func end(_ world: World) -> String? {
+    var world = world
+    world.finish()
+    _ = world.check(baseline)
+    runs += 1
+    return world.failure
+  }
+
+  /// Every way in which the injection can come here.
+  private mutating func branch(
+    _ world: World, _ injection: Injection, pairs: Int
+  ) throws(ProbeFault) -> String? {
+    switch injection {
+    case .handler(let operations), .alternate(let operations):
+      var copy = world
+      var onAlternate = false
+      if case .alternate = injection { onAlternate = true }
+      guard copy.signal(0, operations, onAlternate: onAlternate) else { return nil }
+      if let failure = end(copy) { return failure }
+      for _ in 0..<pairs {
+        var again = copy
+        for _ in 0...random(60) where again.advance(0) {}
+        let other = setup.scenario.injections[random(setup.scenario.injections.count)]
+        if let failure = try branch(again, other, pairs: 0) { return "and then: \(failure)" }
+      }
+    case .fork(let severed): return try fork(world, severed)
+    case .handlerThenFork(let operations):
+      var copy = world
+      guard copy.signal(0, operations, onAlternate: true) else { return nil }
+      let level = copy.fibres[copy.threads[0].fibre].levels.count
+      while copy.fibres[copy.threads[0].fibre].levels.count >= level, copy.step(0) == .ran {}
+      return try fork(copy, true)
+    case .secondThread:
+      return try weakly(world) { $0.run(1) }
+    case .reader:
+      return try weakly(world) { $0.read(0) }
+    case .earlyReader:
+      var copy = world
+      copy.drainStores(0)
+      let zeros = copy.readEarly(0)
+      while copy.memory.early != nil, !copy.memory.earlyIsDue, copy.advance(0) {}
+      copy.drainStores(0)
+      copy.finishEarlyRead(0, zeros)
+      return end(copy)
+    }
+    return nil
+  }
+
+  /// Lets someone look while some of the first thread's stores are visible and others are not.
+  private mutating func weakly(_ world: World, _ look: (inout World) -> Void) throws(ProbeFault) -> String? {
+    let waiting = world.memory.pending[0].count
+    // -1: none; 0 ..< n: this one alone; n ..< 2 n: all but this one; 2 n: all
+    for choice in -1...max(2 * waiting, 0) {
+      var copy = world
+      if choice == 2 * waiting {
+        copy.drainStores(0)
+      } else if choice >= waiting {
+        let hidden = choice - waiting
+        for _ in hidden + 1..<max(waiting, hidden + 1) { try copy.memory.show(0, copy.memory.pending[0].count - 1) }
+        for _ in 0..<min(hidden, copy.memory.pending[0].count) { try copy.memory.show(0, 0) }
+      } else if choice >= 0 {
+        try copy.memory.show(0, choice)
+      }
+      look(&copy)
+      if let failure = end(copy) { return "choice \(choice) of \(waiting): \(failure)" }
+    }
+    return nil
+  }
+
+  private mutating func fork(_ world: World, _ severed: Bool) throws(ProbeFault) -> String? {
+    var child = world
+    try child.fork(severed)
+    if let failure = end(child) { return "the child: \(failure)" }
+    return end(world)
+  }
+}
+
+extension Injection {
+  /// Whether others look at memory while the first thread runs.
+  var isWeak: Bool {
+    switch self {
+    case .secondThread, .reader: true
+    default: false
+    }
+  }
+}
+
+extension World {
+  /// Runs a thread until it is done or waits.
+  mutating func run(_ thread: Int) {
+    while step(thread) == .ran {}
+  }
+
+  func isWaiting(_ thread: Int) -> Bool {
+    let fibre = threads[thread].fibre
+    guard let level = fibres[fibre].levels.last, level.interpreter == nil, level.place < level.operations.count,
+      case .await(let flag) = level.operations[level.place]
+    else { return false }
+    return posted & (1 << UInt64(flag)) == 0
+  }
+
+  /// Whether something can come between that makes a difference: before accesses to memory, and between operations
+  /// of the script.
+  private func isBoundary(_ thread: Int) -> Bool {
+    guard let level = fibres[threads[thread].fibre].levels.last, let machine = level.interpreter else { return true }
+    return machine.next?.isVisible ?? true
+  }
+
+  /// Runs a thread to its next boundary; false when it is done, and true without a step when it waits.
+  mutating func advance(_ thread: Int) -> Bool {
+    repeat {
+      switch step(thread) {
+      case .done: return false
+      case .waits: return threads.count > 1 && failure == nil
+      case .ran: break
+      }
+    } while !isBoundary(thread)
+    return failure == nil
+  }
+
+  /// Starts a signal handler; false where the handler's jump has nowhere to go.
+  mutating func signal(_ thread: Int, _ operations: [Op], onAlternate: Bool) -> Bool {
+    let fibre = threads[thread].fibre
+    guard let top = fibres[fibre].levels.last, !threads[thread].isDone else { return false }
+    for case .longjmp(let mark) in operations where !fibres[fibre].levels.contains(where: { $0.mark == mark }) {
+      return false
+    }
+    var frame = top.frame - 192
+    let alternate = Self.alternateTop - ModelLayout.stackSize..<Self.alternateTop + 8
+    if onAlternate, !fibres[fibre].levels.contains(where: { alternate.contains($0.frame) }) {
+      frame = Self.alternateTop
+    }
+    drainStores(thread)
+    fibres[fibre].levels.append(Activation(kind: .handler, frame: frame, operations: operations))
+    return true
+  }
+
+  /// Makes this world the child of a fork: only the first thread goes on, and cursors read as zero.
+  mutating func fork(_ severed: Bool) throws(ProbeFault) {
+    isChild = true
+    drainStores(0)
+    for thread in threads.indices.dropFirst() { threads[thread].isDone = true }
+    posted = .max
+    let cursors = ModelLayout.contexts + UInt64(ThreadContext.cursorDistance)
+    try memory.wipe(cursors..<cursors + UInt64(ThreadContext.cursorDistance))
+    if severed {
+      try memory.wipe(ModelLayout.control..<ModelLayout.sharedEnd)
+      try prepareArenas()
+    }
+  }
+
+  /// Where a thread stands.
+  func description(_ thread: Int) -> String {
+    let fibre = threads[thread].fibre
+    guard let level = fibres[fibre].levels.last else { return "nowhere" }
+    guard let machine = level.interpreter else { return "in the body of \(level.function)" }
+    let name = setup.linked.programs[machine.place.program.index].name
+    return "\(name) \(machine.place.index): \(machine.next.map { "\($0)" } ?? "end")"
+  }
+}
+
+extension ProbeInstruction {
+  /// Whether it touches memory, reads the clock, or changes who runs.
+  var isVisible: Bool {
+    switch self {
+    case .label, .constant, .move, .shiftLeft, .shiftRight, .jump, .threadPointer, .pause, .frameAddress, .argument,
+      .call, .returnFromRoutine:
+      false
+    case .arithmetic(_, _, let operand), .branch(_, _, let operand, _):
+      if case .memory = operand { true } else { false }
+    default: true
+    }
+  }
+}

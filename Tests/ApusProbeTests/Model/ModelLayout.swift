@@ -1,0 +1,89 @@
+import ApusProbe
+
+/// Where everything stands in the modelled process. Regions are far apart, so that a wrong address is a fault.
+enum ModelLayout {
+  static let contexts: UInt64 = 0x10_0000_0000
+  static let chunkTable: UInt64 = 0x20_0000_0000
+  static let mirror: UInt64 = 0x30_0000_0000
+  static let control: UInt64 = 0x40_0000_0000
+  static let lostCalls = control + 0x2000
+  static let sharedCounts = control + 0x3000
+  static let consumed = control + 0x4000
+  static let rings = control + 0x10000
+  static let ringDistance: UInt64 = 0x1000
+  static let sharedEnd = control + 0x20000
+  static let arena: UInt64 = 0x50_0000_0000
+  static let slowReturn = arena + 0x8000
+  static let arenaSize: UInt64 = 0x10000
+  static let tokens: UInt64 = 0x60_0000_0000
+  /// What the unwinder hands to its functions.
+  static let unwinder: UInt64 = 0x65_0000_0000
+  static let chunkBits: UInt8 = 4
+  static let chunkSlots = (1 << 4) + StackChunk.probeLimit
+  static let firstStack: UInt64 = 0x7000_0000_0000
+
+  /// Bytes of each stack that may be touched.
+  static let stackSize: UInt64 = 0x1000
+
+  /// The return point of a function's stub.
+  static func stubPoint(_ function: Int) -> UInt64 { arena + UInt64(function) * 64 + 32 }
+  /// The function whose stub an address returns into.
+  static func function(at point: UInt64) -> Int? {
+    let place = point &- arena
+    guard place < 0x8000, place % 64 == 32 else { return nil }
+    return Int(place / 64)
+  }
+
+  /// The top of a stack: the middle of a chunk. Stacks 0, 1, 2 … are in chunks whose home slots are all the same.
+  static let stackTops: [UInt64] = {
+    var tops: [UInt64] = []
+    var key = firstStack >> UInt64(StackChunk.shift)
+    let home = key &* ThreadContext.hashMultiplier >> (64 - UInt64(chunkBits))
+    while tops.count < 6 {
+      if key &* ThreadContext.hashMultiplier >> (64 - UInt64(chunkBits)) == home {
+        tops.append(key << UInt64(StackChunk.shift) + 0x20000 + 8)
+      }
+      key += 1
+    }
+    return tops
+  }()
+  /// A stack whose chunk begins 0x100 bytes below its top: a few frames lead to the next chunk.
+  static let edgeTop: UInt64 = (firstStack + 0x4000_0000) + 0x60 + 8
+
+  /// Thread pointers: 0 and 1 have different homes, 2 has the home of 0.
+  static let threadPointers: [UInt64] = {
+    let first: UInt64 = 0x7100_0000_0640
+    var third = first + 0x1000
+    while ThreadContext.home(of: third) != ThreadContext.home(of: first) { third += 0x1000 }
+    return [first, first + 0x1000, third]
+  }()
+
+  static func context(_ thread: Int) -> UInt64 {
+    let place = ThreadContext.home(of: threadPointers[thread]) + (thread == 2 ? 1 : 0)
+    return contexts + UInt64(place * ThreadContext.stride)
+  }
+  static func consumed(_ thread: Int) -> UInt64 { consumed + UInt64(thread * 64) }
+  static func ring(_ thread: Int) -> UInt64 { rings + UInt64(thread) * ringDistance }
+
+  /// The environment of a session.
+  static func environment(timed: Bool, waits: Bool, depthLimit: Int32?) -> ProbeEnvironment {
+    ProbeEnvironment(
+      contexts: contexts, chunkTable: chunkTable, chunkBits: chunkBits, mirror: mirror, control: control,
+      lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn, isTimed: timed, waitsForRoom: waits,
+      depthLimit: depthLimit)
+  }
+
+  /// Every address that is mapped.
+  static let mapped: [Range<UInt64>] = {
+    let contextBytes = UInt64(ThreadContext.count * ThreadContext.stride)
+    var ranges: [Range<UInt64>] = [
+      contexts..<contexts + 2 * contextBytes,
+      chunkTable..<chunkTable + UInt64(chunkSlots * StackChunk.slotStride),
+      mirror..<mirror + UInt64(chunkSlots) << UInt64(StackChunk.mirrorShift),
+      control..<sharedEnd, unwinder..<unwinder + 0x100,
+      edgeTop - stackSize..<edgeTop + 8,
+    ]
+    for top in stackTops { ranges.append(top - stackSize..<top + 8) }
+    return ranges
+  }()
+}

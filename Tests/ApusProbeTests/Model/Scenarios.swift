@@ -1,0 +1,127 @@
+import ApusProbe
+
+/// What is explored.
+enum Scenarios {
+  /// A handler that calls two traced functions, one within the other.
+  static let calls: [Op] = [.call(6, [.call(7, [])])]
+  /// A handler that throws and catches.
+  static let throwing: [Op] = [.protect(9, [.call(6, [.cleanup([.call(7, [.raise(9)])], [.call(8, [])])])])]
+  static let throwingUntraced: [Op] = [.protect(9, [.untraced([.raise(9)])])]
+  static let walking: [Op] = [.call(6, [.backtrace, .call(7, [])])]
+  static let walkingUntraced: [Op] = [.backtrace]
+
+  static let signals: [Injection] = [
+    .handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])]),
+    .handler(throwing), .alternate(throwing), .alternate(throwingUntraced), .handler(throwingUntraced),
+    .handler(walking), .alternate(walking), .handler(walkingUntraced), .alternate(walkingUntraced),
+    .handler([.call(6, [.tail(7, [.tailGiveBack])])]),
+  ]
+  static let forks: [Injection] = [.fork(severed: true), .fork(severed: false), .handlerThenFork(calls)]
+  static let nested: [Op] = [.call(1, [.call(2, []), .call(3, [.call(4, [])])]), .call(5, [])]
+
+  static let all: [Scenario] = [
+    Scenario(name: "nested calls", threads: [nested], injections: signals + forks + [.reader]),
+    Scenario(name: "nested calls, untimed", timed: false, threads: [nested], injections: signals + forks),
+    Scenario(
+      name: "tail calls", threads: [[.call(1, [.call(2, [.tail(3, [.call(4, [.tail(5, [])])])]), .tail(2, [])])]],
+      injections: signals + forks),
+    Scenario(
+      name: "tail call of dlsym", threads: [[.call(1, [.call(2, [.tailGiveBack]), .call(3, [.tail(4, [.tailGiveBack])])])]],
+      injections: signals + forks),
+    Scenario(
+      name: "jump", threads: [[.call(1, [
+        .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, [.call(4, [])]), .call(2, []),
+      ]), .call(1, [])]],
+      injections: signals + forks + [.reader], leavesNothing: false),
+    Scenario(
+      name: "jump out of a handler",
+      threads: [[.call(1, [.protect(1, [.call(2, [.call(3, [])]), .call(4, [])]), .call(5, [.call(3, [])])]), .call(2, [])]],
+      injections: [
+        .handler([.longjmp(1)]), .handler([.call(6, [.call(7, [])]), .longjmp(1)]), .alternate([.longjmp(1)]),
+        .alternate([.call(6, []), .longjmp(1)]),
+      ]),
+    Scenario(
+      name: "throw",
+      threads: [[.call(1, [
+        .protect(1, [.call(2, [.cleanup([.call(3, [.call(4, [.raise(1)])])], [.call(5, [])])])]), .call(3, []),
+      ]), .call(4, [])]],
+      injections: signals + forks, leavesNothing: false),
+    Scenario(
+      name: "throw, full trace of returns",
+      threads: [[.call(1, [.call(2, [.call(3, [.protect(1, [.call(4, [.raise(1)])]), .call(5, [])])]), .call(5, [])])]],
+      injections: signals, leavesNothing: false),
+    Scenario(
+      name: "backtrace", threads: [[.call(1, [.call(2, [.call(3, [.backtrace, .call(4, [])]), .call(5, [])])])]],
+      injections: signals + forks),
+    Scenario(
+      name: "fibres",
+      threads: [[.call(1, [.resume(1), .call(2, [.resume(1)]), .resume(1)])]],
+      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])]), .yield])]],
+      injections: signals + forks),
+    Scenario(
+      name: "a fibre without traced functions throws",
+      threads: [[.call(1, [.call(2, [.resume(1)]), .call(3, [])])]],
+      fibres: [[.protect(1, [.untraced([.raise(1)])]), .backtrace]], injections: signals),
+    Scenario(
+      name: "a fibre is left and its stack used again",
+      threads: [[.call(1, [.resume(1), .restart(1, [.untraced([.call(2, [.call(3, [])])])]), .resume(1), .call(5, [])])]],
+      fibres: [[.call(3, [.call(4, [.yield])])]],
+      injections: signals, leavesNothing: false),
+    Scenario(
+      name: "chunk border",
+      threads: [[.call(1, [.call(2, [.call(3, [.call(4, []), .call(5, [])])]), .call(4, [.tail(3, [.call(5, [])])])])]],
+      startsAtEdge: true, injections: signals + forks),
+    Scenario(
+      name: "throw over a chunk border",
+      threads: [[.call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [.raise(1)])])])]), .call(5, [.call(2, [])])]), .call(3, [])]],
+      startsAtEdge: true, injections: signals, leavesNothing: false),
+    Scenario(
+      name: "small buffer, waiting", ringEvents: 8, threads: [nested + nested], injections: signals + forks + [.earlyReader, .reader]),
+    Scenario(
+      name: "small buffer, dropping", waits: false, ringEvents: 8, threads: [nested + [.read] + nested + [.call(2, [])]],
+      injections: [
+        .handler(calls), .alternate(calls), .handler([.read] + calls), .alternate([.read] + calls), .handler(throwing),
+        .reader, .earlyReader,
+      ] + forks),
+    Scenario(
+      name: "depth limit", depthLimit: 2, threads: [nested],
+      injections: [.handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])])] + forks),
+    Scenario(
+      name: "root", options: Self.roots, threads: [[.call(1, []), .call(2, [.call(3, [.call(2, [])])]), .call(4, [])]],
+      injections: [.handler(calls), .alternate(calls)] + forks),
+    Scenario(
+      name: "minimum duration", options: Self.minimum, threads: [nested],
+      injections: [.handler(calls), .alternate(calls), .reader, .earlyReader] + forks),
+    Scenario(
+      name: "two threads", threads: [nested, [.call(2, [.call(3, []), .tail(4, [])])]],
+      injections: [.secondThread]),
+    Scenario(
+      name: "two threads, colliding contexts", threads: [nested, [.call(2, [.call(3, []), .tail(4, [])])]],
+      contexts: [0, 2], injections: [.secondThread]),
+    Scenario(
+      name: "two threads lose calls", waits: false, ringEvents: 4,
+      threads: [nested, nested], injections: [.secondThread]),
+    Scenario(
+      name: "a fibre moves to another thread",
+      threads: [
+        [.call(1, [.resume(2), .call(2, [])]), .post(1), .await(2), .call(5, [])],
+        [.await(1), .call(4, [.resume(2)]), .post(2)],
+      ],
+      fibres: [[.call(3, [.call(4, [.yield]), .call(5, [])])]],
+      injections: signals + [.secondThread], isExact: false, leavesNothing: false),
+    Scenario(name: "no room for stacks", threads: [nested], injections: signals, tableIsFull: true),
+  ]
+
+  private static let roots: [Int: StubOptions] = {
+    var options: [Int: StubOptions] = [:]
+    for function in 0..<ProgramSet.functions { options[function, default: StubOptions()].root = .inside }
+    options[2, default: StubOptions()].root = .root
+    return options
+  }()
+
+  private static let minimum: [Int: StubOptions] = {
+    var options: [Int: StubOptions] = [:]
+    for function in 0..<ProgramSet.functions { options[function, default: StubOptions()].minimumTicks = 6 }
+    return options
+  }()
+}

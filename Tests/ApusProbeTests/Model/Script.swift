@@ -1,0 +1,79 @@
+import ApusProbe
+
+/// One thing that a modelled thread does in a function's body.
+indirect enum Op: Sendable {
+  /// Calls a function, whose site is enabled and whose body is the list.
+  case call(Int, [Op])
+  /// Calls a function that has no site: it moves the stack pointer and does the rest.
+  case untraced([Op])
+  /// Leaves the body by a tail call.
+  case tail(Int, [Op])
+  /// Leaves the body by a tail call of a function that asks for its return address.
+  case tailGiveBack
+  /// setjmp or try: a jump or a throw with this number leads behind it.
+  case protect(Int, [Op])
+  /// A body with a cleanup landing pad, whose code is the second list.
+  case cleanup([Op], [Op])
+  case longjmp(Int)
+  case raise(Int)
+  case backtrace
+  /// Switches to another stack, and back.
+  case resume(Int)
+  case yield
+  /// Gives a stack a new life: what was open on it is forgotten.
+  case restart(Int, [Op])
+  case post(Int)
+  case await(Int)
+  /// The reader reads.
+  case read
+}
+
+/// What one exploration is about.
+struct Scenario: Sendable {
+  var name: String
+  var timed = true
+  var waits = true
+  var depthLimit: Int32?
+  /// In events.
+  var ringEvents = 512
+  /// What is special about a function's stub.
+  var options: [Int: StubOptions] = [:]
+  /// What the threads run; thread 0 is the one that is interrupted.
+  var threads: [[Op]] = []
+  /// The contexts that the threads have.
+  var contexts = [0, 1]
+  /// Other stacks than the threads' own: what runs on fibre `threads.count + n`.
+  var fibres: [[Op]] = []
+  /// Where the first thread's stack is.
+  var startsAtEdge = false
+  /// What is tried at each boundary.
+  var injections: [Injection] = []
+  /// Whether streams nest exactly.
+  var isExact = true
+  /// Whether all frames are closed by their own returns when nothing is injected.
+  var leavesNothing = true
+  /// How many boundaries to go on after each one that is explored.
+  var stride = 1
+  /// A second injection at each of this many random boundaries after the first.
+  var pairs = 0
+  /// Whether the stack table is full before anything runs.
+  var tableIsFull = false
+}
+
+/// What comes between two operations.
+enum Injection: Sendable {
+  /// A signal handler runs on the same stack.
+  case handler([Op])
+  /// A signal handler runs on the alternate stack.
+  case alternate([Op])
+  /// The process forks in a handler, and parent and child run on; with the shared region replaced or not.
+  case fork(severed: Bool)
+  /// A handler that does something first, and then forks.
+  case handlerThenFork([Op])
+  /// The second thread runs to its end, or until it waits.
+  case secondThread
+  /// The reader reads what is visible.
+  case reader
+  /// The reader's release is seen before its stores by loads that do not acquire.
+  case earlyReader
+}

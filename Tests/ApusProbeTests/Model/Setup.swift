@@ -1,0 +1,59 @@
+import ApusProbe
+
+/// The programs of one exploration: the real ones, or with one of them mutated.
+struct ProgramSet: Sendable {
+  /// The stubs, by function.
+  var stubs: [ProbeProgram]
+  var slowReturn: ProbeProgram
+  var hooks: [Hook: ProbeProgram]
+  var routines: [ProbeSymbol: ProbeProgram]
+
+  /// A function that is hooked.
+  enum Hook: Int, Sendable, CaseIterable {
+    case disarm, arm, land, giveBack
+  }
+
+  static let functions = 10
+
+  init(_ scenario: Scenario) {
+    let environment = ModelLayout.environment(
+      timed: scenario.timed, waits: scenario.waits, depthLimit: scenario.depthLimit)
+    stubs = (0..<Self.functions).map {
+      .graphStub(
+        function: UInt32($0), options: scenario.options[$0] ?? StubOptions(), environment: environment)
+    }
+    slowReturn = .slowReturn()
+    hooks = [
+      .disarm: .disarmHook(), .arm: .armHook(environment: environment),
+      .land: .landHook(cfaOffset: 16, frameDistance: 8), .giveBack: .giveBackHook(),
+    ]
+    routines = [:]
+    for routine in Routine.allCases { routines[routine.symbol] = routine.program(environment) }
+  }
+}
+
+/// What does not change while a world runs; shared by all its copies.
+final class Setup: Sendable {
+  let scenario: Scenario
+  let linked: LinkedPrograms
+  /// Where each stub goes on after its body.
+  private let afterBody: [Int]
+
+  init(_ scenario: Scenario, _ programs: ProgramSet) throws {
+    self.scenario = scenario
+    var all = programs.stubs
+    all.append(programs.slowReturn)
+    for hook in ProgramSet.Hook.allCases { all.append(programs.hooks[hook] ?? programs.slowReturn) }
+    linked = try LinkedPrograms(all, library: programs.routines)
+    afterBody = programs.stubs.map { stub in
+      (stub.instructions.firstIndex { $0 == .callBody } ?? -1) + 1
+    }
+  }
+
+  func stub(_ function: Int) -> LinkedPrograms.Entry { linked.entry(function) }
+  func afterBody(_ function: Int) -> Int { afterBody[function] }
+  var slowReturn: LinkedPrograms.Entry { linked.entry(ProgramSet.functions) }
+  func hook(_ hook: ProgramSet.Hook) -> LinkedPrograms.Entry {
+    linked.entry(ProgramSet.functions + 1 + hook.rawValue)
+  }
+}

@@ -1,0 +1,75 @@
+import ApusProbe
+
+/// What one thread's events say.
+struct StreamDecoder {
+  var entries = [Int](repeating: 0, count: ProgramSet.functions)
+  /// Entries, tail calls and returns of the script's own functions, in order.
+  var own: [UInt64] = []
+  var unwound: UInt64 = 0
+  var gaps: UInt64 = 0
+  var failure: String?
+  private var stacks: [UInt64: [UInt32]] = [:]
+  private var stack: UInt64 = .max
+
+  /// The script's functions; the others are called by handlers only.
+  static let ownFunctions: ClosedRange<UInt32> = 1...5
+
+  init(_ words: [UInt64], isExact: Bool, isTimed: Bool, endsClosed: Bool) {
+    var time: UInt64 = 0
+    for raw in words {
+      let word = EventWord(rawValue: raw)
+      if isTimed ? word.time < time : word.time != 0 { fail("time goes back or is none: \(raw)") }
+      time = word.time
+      take(word, isExact)
+    }
+    if isExact, endsClosed, let open = stacks.first(where: { !$0.value.isEmpty }) {
+      fail("functions \(open.value) are open in the end on stack \(open.key)")
+    }
+  }
+
+  private mutating func fail(_ what: String) {
+    if failure == nil { failure = what }
+  }
+
+  private mutating func take(_ word: EventWord, _ isExact: Bool) {
+    let function = word.function
+    if word.kind != .extended {
+      guard function < ProgramSet.functions else { return fail("a torn event \(word.rawValue)") }
+      if Self.ownFunctions.contains(function) { own.append(word.rawValue & 0x3FF_FFFF) }
+      if stack == .max { fail("an event before the first stack") }
+    }
+    switch word.kind {
+    case .entry:
+      entries[Int(function)] += 1
+      stacks[stack, default: []].append(function)
+    case .tail:
+      entries[Int(function)] += 1
+      if stacks[stack, default: []].popLast() == nil, isExact { fail("a tail call from nowhere") }
+      stacks[stack, default: []].append(function)
+    case .return:
+      let open = stacks[stack, default: []].last
+      if open == function {
+        stacks[stack, default: []].removeLast()
+      } else if isExact {
+        fail("\(function) returns, but \(open.map(String.init) ?? "nothing") is open on stack \(stack)")
+      } else if let place = stacks[stack, default: []].lastIndex(of: function) {
+        stacks[stack, default: []].removeSubrange(place...)
+      }
+    case .extended: takeExtended(word, isExact)
+    }
+  }
+
+  private mutating func takeExtended(_ word: EventWord, _ isExact: Bool) {
+    switch word.subkind {
+    case .padding: break
+    case .unwound, .gap:
+      if word.subkind == .gap { gaps += word.payload } else { unwound += word.payload }
+      let open = stacks[stack, default: []].count
+      if open < Int(word.payload), isExact { fail("\(word.payload) frames are left, but \(open) are open") }
+      stacks[stack, default: []].removeLast(min(open, Int(word.payload)))
+    case .stack:
+      stack = word.payload
+    case .unmatched, nil: fail("an unknown event \(word.rawValue)")
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import ApusProbe
+
+extension World {
+  /// What a run without injections came to, to compare with.
+  struct Baseline: Sendable {
+    var own: [[UInt64]] = []
+    var left = 0
+  }
+
+  /// Runs all threads to their ends.
+  mutating func finish() {
+    while failure == nil {
+      var moved = false
+      for thread in threads.indices {
+        while true {
+          let progress = step(thread)
+          guard progress == .ran else { break }
+          moved = true
+        }
+      }
+      if !moved { break }
+    }
+    if failure == nil, let thread = threads.firstIndex(where: { !$0.isDone }) { fail("thread \(thread) is stuck") }
+    for thread in threads.indices { drainStores(thread) }
+  }
+
+  /// Whether every call of this run ended with its own return.
+  private var isClosed: Bool { setup.scenario.leavesNothing && left == 0 }
+
+  /// Reads what is left and judges the whole run.
+  mutating func check(_ baseline: Baseline?) -> Baseline {
+    var result = Baseline(left: left)
+    if failure != nil || isChild { return result }
+    var entries = [Int](repeating: 0, count: ProgramSet.functions)
+    var unwound: UInt64 = 0
+    var gaps: UInt64 = 0
+    let scenario = setup.scenario
+    for context in Set(scenario.contexts).sorted() {
+      read(context)
+      let decoded = StreamDecoder(
+        streams[context], isExact: scenario.isExact && abandonments == 0, isTimed: scenario.timed,
+        endsClosed: isClosed)
+      if let failure = decoded.failure { fail("stream \(context): \(failure)") }
+      for (function, count) in decoded.entries.enumerated() { entries[function] += count }
+      unwound += decoded.unwound
+      gaps += decoded.gaps
+      result.own.append(decoded.own)
+      if consumedBytes(context) != field(context, ThreadContext.position) {
+        fail("events of context \(context) are stuck")
+      }
+      checkContext(context)
+    }
+    checkCounts(entries)
+    if gaps == 0, counter(.unwound) != unwound { fail("\(unwound) frames unwound, but \(counter(.unwound)) counted") }
+    if scenario.isExact, abandonments == 0, counter(.unmatchedReturns) != 0 { fail("an unmatched return") }
+    if isClosed { checkClosed() }
+    if let baseline, left == baseline.left, scenario.isExact, scenario.waits, scenario.isComplete,
+      result.own != baseline.own
+    {
+      fail("the script's own events are others")
+    }
+    return result
+  }
+
+  private mutating func consumedBytes(_ context: Int) -> UInt64 {
+    do throws(ProbeFault) {
+      return try memory.global(ModelLayout.consumed(context))
+    } catch {
+      fail("the reader: \(error)")
+      return 0
+    }
+  }
+
+  private mutating func checkContext(_ context: Int) {
+    guard isClosed else { return }
+    let slot = field(context, ThreadContext.windowSlot)
+    let end = field(context, ThreadContext.windowLow) + StackChunk.size
+    if slot != 0, setup.scenario.isExact, field(context, ThreadContext.current) != end {
+      fail("context \(context): a frame is open in the end")
+    }
+    if setup.scenario.depthLimit != nil, field(context, ThreadContext.depth) != 0 {
+      fail("context \(context): the depth is \(field(context, ThreadContext.depth)) in the end")
+    }
+    if field(context, ThreadContext.rootFrame) != 0 { fail("context \(context): a root is open in the end") }
+  }
+
+  /// Recorded and lost calls together are the calls that were made.
+  private mutating func checkCounts(_ entries: [Int]) {
+    for function in 0..<ProgramSet.functions {
+      let lost: UInt64
+      do throws(ProbeFault) {
+        lost = try memory.global(ModelLayout.lostCalls + UInt64(function * 8))
+      } catch { return fail("lost calls: \(error)") }
+      let known = entries[function] + Int(lost)
+      if known > made[function] || setup.scenario.isComplete && known + abandoned[function] < made[function] {
+        fail("function \(function): \(made[function]) calls, \(entries[function]) recorded, \(lost) lost")
+      }
+      if setup.scenario.waits, !setup.scenario.tableIsFull, setup.scenario.contexts.count == threads.count, lost != 0 {
+        fail("function \(function): \(lost) calls are lost")
+      }
+    }
+  }
+
+  /// Nothing is open anywhere.
+  private mutating func checkClosed() {
+    let mirrors = ModelLayout.mirror..<ModelLayout.mirror + 1 << 32
+    for word in memory.nonZero(in: mirrors) where word.address % 32 == 16 {
+      fail("a return address is left in the mirror at 0x\(String(word.address, radix: 16))")
+    }
+    guard setup.scenario.isExact, !setup.scenario.tableIsFull else { return }
+    let windows = setup.scenario.contexts.map { field($0, ThreadContext.windowSlot) }
+    for slot in 0..<ModelLayout.chunkSlots {
+      let address = ModelLayout.chunkTable + UInt64(slot * StackChunk.slotStride)
+      do throws(ProbeFault) {
+        let current = try memory.global(address + UInt64(StackChunk.current))
+        let end = (try memory.global(address) + 1) << UInt64(StackChunk.shift)
+        if current != 0, current != end, !windows.contains(address) { fail("chunk \(slot): a frame is open in the end") }
+      } catch { fail("the chunk table: \(error)") }
+    }
+  }
+}
+
+extension Scenario {
+  /// Whether every call is to be recorded or counted as lost.
+  var isComplete: Bool { depthLimit == nil && options.isEmpty }
+}

@@ -1,0 +1,213 @@
+import ApusProbe
+
+extension World {
+  /// What a thread's step came to.
+  enum Progress {
+    case ran, waits, done
+  }
+
+  /// The frame address of the next call.
+  private func nextFrame(_ fibre: Int) -> UInt64 { (fibres[fibre].levels.last?.frame ?? 0) - 48 }
+
+  /// Runs one operation of a thread: an instruction of a stub, or one of the script.
+  mutating func step(_ thread: Int) -> Progress {
+    steps += 1
+    if steps > 200_000 { fail("it goes on for ever") }
+    if failure != nil || threads[thread].isDone { return .done }
+    let fibre = threads[thread].fibre
+    let top = fibres[fibre].levels.count - 1
+    memory.active = thread
+    if fibres[fibre].levels[top].interpreter != nil {
+      interpret(thread, fibre, top)
+      return .ran
+    }
+    let level = fibres[fibre].levels[top]
+    if level.place < level.operations.count {
+      let operation = level.operations[level.place]
+      if case .await(let flag) = operation, posted & (1 << UInt64(flag)) == 0 { return .waits }
+      fibres[fibre].levels[top].place += 1
+      perform(operation, thread, fibre)
+    } else {
+      endBody(thread, fibre, top)
+    }
+    return threads[thread].isDone ? .done : .ran
+  }
+
+  private mutating func interpret(_ thread: Int, _ fibre: Int, _ top: Int) {
+    if fibres[fibre].levels[top].interpreter?.next == .pause {
+      drainStores(thread)
+      read(threads[thread].context)
+    }
+    guard var machine = fibres[fibre].levels[top].interpreter else { return }
+    fibres[fibre].levels[top].interpreter = nil
+    machine.time = clock
+    let result = machine.step(&memory)
+    clock = machine.time
+    switch result {
+    case .ran: fibres[fibre].levels[top].interpreter = machine
+    case .callBody:
+      store(fibres[fibre].levels[top].frame, ModelLayout.stubPoint(fibres[fibre].levels[top].function))
+      fibres[fibre].levels[top].isLeaving = false
+    case .jumpBody:
+      if case .hook(let purpose) = fibres[fibre].levels[top].kind { hooked(purpose, thread, fibre, top) }
+    case .left: goToReturnAddress(thread, fibre, top)
+    case .fault(let fault): fail("\(machine.place): \(fault)")
+    case .returned, .ranOff: fail("\(machine.place): \(result)")
+    }
+  }
+
+  /// A store of the modelled program itself.
+  mutating func store(_ address: UInt64, _ value: UInt64) {
+    do throws(ProbeFault) {
+      try memory.store(address, value, .eight, .plain)
+    } catch { fail("the program: \(error)") }
+  }
+
+  /// A load of the modelled program itself.
+  mutating func load(_ address: UInt64) -> UInt64 {
+    do throws(ProbeFault) {
+      return try memory.load(address, .eight, .plain)
+    } catch {
+      fail("the program: \(error)")
+      return 0
+    }
+  }
+
+  /// Makes everything that a thread has stored visible, as a lock or a kernel entry does.
+  mutating func drainStores(_ thread: Int) {
+    do throws(ProbeFault) { try memory.drain(thread) } catch { fail("the stores: \(error)") }
+  }
+
+  /// Control goes to what stands at the frame address.
+  private mutating func goToReturnAddress(_ thread: Int, _ fibre: Int, _ top: Int) {
+    let level = fibres[fibre].levels[top]
+    let target = load(level.frame)
+    if target == level.token {
+      fibres[fibre].levels.removeLast()
+    } else if let function = ModelLayout.function(at: target) {
+      fibres[fibre].levels[top].isLeaving = true
+      fibres[fibre].levels[top].interpreter = machine(
+        setup.stub(function), at: setup.afterBody(function), thread, frame: level.frame)
+    } else if target == ModelLayout.slowReturn {
+      fibres[fibre].levels[top].isLeaving = true
+      fibres[fibre].levels[top].interpreter = machine(setup.slowReturn, thread, frame: level.frame)
+    } else {
+      fail("function \(level.function) returns to 0x\(String(target, radix: 16)): its address is lost")
+    }
+  }
+
+  func machine(
+    _ entry: LinkedPrograms.Entry, at index: Int = 0, _ thread: Int, frame: UInt64, argument: UInt64 = 0
+  ) -> ProbeInterpreter {
+    var arguments = InlineArray<6, UInt64>(repeating: 0)
+    arguments[0] = argument
+    return ProbeInterpreter(
+      entry, at: index, of: setup.linked, threadPointer: ModelLayout.threadPointers[threads[thread].context],
+      frameAddress: frame, arguments: arguments, seed: frame)
+  }
+
+  private mutating func endBody(_ thread: Int, _ fibre: Int, _ top: Int) {
+    let level = fibres[fibre].levels[top]
+    switch level.kind {
+    case .function, .hook: goToReturnAddress(thread, fibre, top)
+    case .inline, .handler:
+      fibres[fibre].levels.removeLast()
+      if level.pendingRaise >= 0 { raise(level.pendingRaise, thread, fibre) }
+    case .base:
+      let resumer = fibres[fibre].resumer
+      if resumer >= 0 {
+        threads[thread].fibre = resumer
+      } else {
+        drainStores(thread)
+        threads[thread].isDone = true
+      }
+    }
+  }
+
+  /// A new level of a called function.
+  private mutating func enter(
+    _ kind: Activation.Kind, _ fibre: Int, function: Int = 0, _ operations: [Op] = []
+  ) -> Activation {
+    tokens += 1
+    var level = Activation(kind: kind, function: function, frame: nextFrame(fibre), operations: operations)
+    level.token = ModelLayout.tokens + tokens * 16
+    store(level.frame, level.token)
+    return level
+  }
+
+  private mutating func perform(_ operation: Op, _ thread: Int, _ fibre: Int) {
+    let top = fibres[fibre].levels.count - 1
+    switch operation {
+    case .call(let function, let operations):
+      made[function] += 1
+      var level = enter(.function, fibre, function: function, operations)
+      level.interpreter = machine(setup.stub(function), thread, frame: level.frame)
+      fibres[fibre].levels.append(level)
+    case .untraced(let operations):
+      fibres[fibre].levels.append(
+        Activation(kind: .inline, frame: nextFrame(fibre), operations: operations))
+    case .tail(let function, let operations):
+      made[function] += 1
+      let frame = fibres[fibre].levels[top].frame
+      fibres[fibre].levels[top].function = function
+      fibres[fibre].levels[top].operations = operations
+      fibres[fibre].levels[top].place = 0
+      fibres[fibre].levels[top].interpreter = machine(setup.stub(function), thread, frame: frame)
+    case .tailGiveBack:
+      fibres[fibre].levels[top].kind = .hook(.giveBack)
+      fibres[fibre].levels[top].interpreter = machine(
+        setup.hook(.giveBack), thread, frame: fibres[fibre].levels[top].frame)
+    case .protect(let mark, let operations):
+      var level = Activation(kind: .inline, frame: fibres[fibre].levels[top].frame, operations: operations)
+      level.mark = mark
+      fibres[fibre].levels.append(level)
+    case .cleanup(let operations, let cleanup):
+      var level = Activation(kind: .inline, frame: fibres[fibre].levels[top].frame, operations: operations)
+      level.cleanup = cleanup
+      fibres[fibre].levels.append(level)
+    case .longjmp(let mark):
+      guard let target = fibres[fibre].levels.lastIndex(where: { $0.mark == mark }) else {
+        return fail("a jump to nowhere")
+      }
+      leave(fibre, to: target)
+    case .raise(let mark): raise(mark, thread, fibre)
+    case .backtrace: startHook(.walk, .disarm, thread, fibre)
+    case .resume(let other):
+      fibres[other].resumer = fibre
+      threads[thread].fibre = other
+    case .yield: threads[thread].fibre = fibres[fibre].resumer
+    case .restart(let other, let operations):
+      left += 1
+      fibres[other].levels = [Activation(kind: .base, frame: fibres[other].top, operations: operations)]
+    case .post(let flag):
+      drainStores(thread)
+      posted |= 1 << UInt64(flag)
+    case .await: break
+    case .read:
+      drainStores(thread)
+      read(threads[thread].context)
+    }
+  }
+
+  /// Forgets the levels from `target` on.
+  mutating func leave(_ fibre: Int, to target: Int) {
+    for level in fibres[fibre].levels[target...] {
+      guard case .function = level.kind else { continue }
+      left += 1
+      if level.interpreter != nil {
+        abandonments += 1
+        abandoned[level.function] += 1
+      }
+    }
+    fibres[fibre].levels.removeSubrange(target...)
+  }
+
+  /// Calls a hooked function.
+  mutating func startHook(
+    _ purpose: Activation.Purpose, _ hook: ProgramSet.Hook, _ thread: Int, _ fibre: Int, argument: UInt64 = 0
+  ) {
+    var level = enter(.hook(purpose), fibre)
+    level.interpreter = machine(setup.hook(hook), thread, frame: level.frame, argument: argument)
+    fibres[fibre].levels.append(level)
+  }
+}

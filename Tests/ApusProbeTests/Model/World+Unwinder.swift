@@ -1,0 +1,49 @@
+import ApusProbe
+
+extension World {
+  /// An exception is thrown, or goes on after a cleanup.
+  mutating func raise(_ mark: Int, _ thread: Int, _ fibre: Int) { startHook(.raise(mark), .disarm, thread, fibre) }
+
+  /// A hook has run, and the hooked function's body begins.
+  mutating func hooked(_ purpose: Activation.Purpose, _ thread: Int, _ fibre: Int, _ top: Int) {
+    switch purpose {
+    case .raise(let mark):
+      checkUnwindable(fibre)
+      guard let target = landing(mark, fibre) else { return fail("an exception without a landing") }
+      store(ModelLayout.unwinder + 16, fibres[fibre].levels[target].frame + 8)
+      startHook(.land(mark), .land, thread, fibre, argument: ModelLayout.unwinder)
+    case .land(let mark):
+      guard let target = landing(mark, fibre) else { return fail("an exception without a landing") }
+      let level = fibres[fibre].levels[target]
+      leave(fibre, to: target)
+      guard let cleanup = level.cleanup else { return }
+      var inline = Activation(kind: .inline, frame: level.frame, operations: cleanup)
+      inline.pendingRaise = mark
+      fibres[fibre].levels.append(inline)
+    case .walk:
+      checkUnwindable(fibre)
+      fibres[fibre].levels.removeLast()
+      startHook(.walked, .arm, thread, fibre)
+    case .walked: fibres[fibre].levels.removeLast()
+    case .giveBack:
+      if load(fibres[fibre].levels[top].frame) != fibres[fibre].levels[top].token {
+        fail("a function that asks for its return address sees another")
+      }
+    }
+  }
+
+  private func landing(_ mark: Int, _ fibre: Int) -> Int? {
+    fibres[fibre].levels.lastIndex { $0.mark == mark || $0.cleanup != nil }
+  }
+
+  /// An unwinder must see the real return address of every frame on its stack, except where a stub stands
+  /// between its body and its caller.
+  private mutating func checkUnwindable(_ fibre: Int) {
+    for level in fibres[fibre].levels {
+      guard case .function = level.kind, level.interpreter == nil || !level.isLeaving else { continue }
+      if load(level.frame) != level.token {
+        fail("an unwinder sees 0x\(String(load(level.frame), radix: 16)) in the frame of \(level.function)")
+      }
+    }
+  }
+}

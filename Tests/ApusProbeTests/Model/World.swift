@@ -1,0 +1,104 @@
+import ApusProbe
+
+/// The modelled process: a value, so that a copy is another future of it.
+struct World: Sendable {
+  let setup: Setup
+  var memory = ModelMemory()
+  var threads: [ModelThread] = []
+  var fibres: [Fibre] = []
+  var clock: UInt64 = 1000
+  var tokens: UInt64 = 0
+  /// What has been read, for each context.
+  var streams: [[UInt64]] = [[], [], []]
+  /// How often each function was called.
+  var made = [Int](repeating: 0, count: ProgramSet.functions)
+  /// Calls whose stub was left by a jump out of a handler: logged or not.
+  var abandoned = [Int](repeating: 0, count: ProgramSet.functions)
+  var abandonments = 0
+  /// Calls that were left by a jump or an exception.
+  var left = 0
+  /// Frames whose own return was seen, and whose mirror entry must therefore be empty in the end.
+  var posted: UInt64 = 0
+  var failure: String?
+  /// Whether this is a forked child.
+  var isChild = false
+  /// What has been used as frames by traced calls.
+  var steps = 0
+
+  init(_ setup: Setup) throws(ProbeFault) {
+    self.setup = setup
+    let scenario = setup.scenario
+    try prepareShared()
+    for (index, script) in scenario.threads.enumerated() {
+      threads.append(ModelThread(fibre: index, context: scenario.contexts[index]))
+      let top = index == 0 && scenario.startsAtEdge ? ModelLayout.edgeTop : ModelLayout.stackTops[index]
+      fibres.append(Fibre(top: top, levels: [Activation(kind: .base, frame: top, operations: script)]))
+    }
+    for (index, script) in scenario.fibres.enumerated() {
+      let top = ModelLayout.stackTops[scenario.threads.count + index]
+      fibres.append(Fibre(top: top, levels: [Activation(kind: .base, frame: top, operations: script)]))
+    }
+  }
+
+  /// The alternate signal stack's top.
+  static let alternateTop = ModelLayout.stackTops[5]
+
+  private mutating func prepareShared() throws(ProbeFault) {
+    let control = ModelLayout.control
+    try memory.setGlobal(control + UInt64(SharedControl.owner), 77)
+    try memory.setGlobal(control + UInt64(SharedControl.patience), 1_000_000)
+    try prepareArenas()
+    for index in Set(setup.scenario.contexts).sorted() {
+      let context = ModelLayout.context(index)
+      func field(_ offset: Int32) -> UInt64 { context + UInt64(offset) }
+      let size = UInt64(setup.scenario.ringEvents * 8)
+      try memory.setGlobal(field(ThreadContext.threadPointer), ModelLayout.threadPointers[index])
+      try memory.setGlobal(field(ThreadContext.limit), size)
+      try memory.setGlobal(field(ThreadContext.bufferBase), ModelLayout.ring(index))
+      try memory.setGlobal(field(ThreadContext.bufferMask), size - 1)
+      try memory.setGlobal(field(ThreadContext.consumedAddress), ModelLayout.consumed(index))
+      try memory.setGlobal(field(ThreadContext.capacity), size)
+      try memory.setGlobal(field(ThreadContext.session), 1)
+    }
+    if setup.scenario.tableIsFull {
+      for slot in 0..<ModelLayout.chunkSlots {
+        try memory.setGlobal(ModelLayout.chunkTable + UInt64(slot * StackChunk.slotStride), 0xFFFF)
+      }
+    }
+  }
+
+  /// The list of arenas; a forked child is given it anew with its own control page.
+  mutating func prepareArenas() throws(ProbeFault) {
+    let control = ModelLayout.control
+    try memory.setGlobal(control + UInt64(SharedControl.arenaCount), 2)
+    try memory.setGlobal(control + UInt64(SharedControl.arenas), 0x51_0000_0000)
+    try memory.setGlobal(control + UInt64(SharedControl.arenas) + 8, 0x1000)
+    try memory.setGlobal(control + UInt64(SharedControl.arenas) + 16, ModelLayout.arena)
+    try memory.setGlobal(control + UInt64(SharedControl.arenas) + 24, ModelLayout.arenaSize)
+  }
+
+  /// Notes what went wrong first.
+  mutating func fail(_ what: String) {
+    if failure == nil { failure = what }
+  }
+
+  /// A word of a thread's context or cursor.
+  mutating func field(_ context: Int, _ offset: Int32) -> UInt64 {
+    do throws(ProbeFault) {
+      return try memory.global(ModelLayout.context(context) + UInt64(offset))
+    } catch {
+      fail("the context: \(error)")
+      return 0
+    }
+  }
+
+  /// A slow-path counter.
+  mutating func counter(_ counter: SharedControl.Counter) -> UInt64 {
+    do throws(ProbeFault) {
+      return try memory.global(ModelLayout.control + UInt64(counter.offset))
+    } catch {
+      fail("the control page: \(error)")
+      return 0
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// build: gcc -O2 -pthread
+// counts: listed
+// oracle: gcov
+// limit: 60
+// calls: main=1 thread=10000 outer=10000 inner=20000 wait_for_all=10000
+// 10,000 threads alive at once, each with open traced frames, on small stacks: thread pointers spaced by one stack
+// size must not collide, contexts and buffers must suffice or wait.
+#include "hard.h"
+#include <pthread.h>
+
+#define COUNT 10000
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int arrived, released;
+static uint64_t total;
+static pthread_t threads[COUNT];
+
+TRACED uint64_t inner(uint64_t x) {
+  KEEP;
+  return x * 5 + 7;
+}
+
+TRACED void wait_for_all(void) {
+  pthread_mutex_lock(&lock);
+  if (++arrived == COUNT) pthread_cond_broadcast(&changed);
+  while (!released) pthread_cond_wait(&changed, &lock);
+  pthread_mutex_unlock(&lock);
+  KEEP;
+}
+
+TRACED uint64_t outer(uint64_t x) {
+  uint64_t before = inner(x);
+  wait_for_all();
+  uint64_t after = inner(before);
+  KEEP;
+  return after;
+}
+
+TRACED void *thread(void *argument) {
+  uint64_t result = outer((uintptr_t)argument);
+  __atomic_add_fetch(&total, mix(1, result), __ATOMIC_RELAXED);
+  return NULL;
+}
+
+int main(void) {
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  REQUIRE(!pthread_attr_setstacksize(&small, 32 * 1024));
+  for (uintptr_t i = 0; i < COUNT; i++)
+    REQUIRE(!pthread_create(&threads[i], &small, thread, (void *)i));
+  pthread_mutex_lock(&lock);
+  while (arrived < COUNT) pthread_cond_wait(&changed, &lock);
+  released = 1;
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&lock);
+  for (int i = 0; i < COUNT; i++) REQUIRE(!pthread_join(threads[i], NULL));
+  printf("%d alive: %016lx\n", COUNT, total);
+  return 0;
+}
