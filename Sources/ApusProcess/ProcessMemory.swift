@@ -1,7 +1,7 @@
-internal import CApusLinux
-internal import Glibc
 package import ApusCore
 package import ApusSystem
+internal import CApusLinux
+internal import Glibc
 
 /// A process's memory, until it ends or becomes another program.
 ///

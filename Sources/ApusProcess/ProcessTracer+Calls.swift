@@ -1,5 +1,5 @@
-internal import Glibc
 package import ApusCore
+internal import Glibc
 
 /// Where a remote call is made.
 package struct RemoteCaller {

@@ -65,7 +65,8 @@ package enum Termination: Sendable, Hashable {
   /// From the wait status of wait(2).
   package init(waitStatus: Int32) {
     let signal = waitStatus & 0x7f
-    self = signal == 0 ? .exited(waitStatus >> 8 & 0xff) : .signalled(signal, dumpedCore: waitStatus & 0x80 != 0)
+    self =
+      signal == 0 ? .exited(waitStatus >> 8 & 0xff) : .signalled(signal, dumpedCore: waitStatus & 0x80 != 0)
   }
 
   /// What a shell would say: the code, or 128 + the signal.

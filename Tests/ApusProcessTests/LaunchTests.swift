@@ -39,10 +39,11 @@ extension PtraceTests {
       #expect(exiting == [status])
     }
 
-    @Test(arguments: [
-      ("/no/such/program", 127), ("no-such-program-in-path", 127), ("/etc/passwd", 126), ("/tmp", 126),
-      ("/etc/passwd/x", 127),
-    ] as [(String, Int32)])
+    @Test(
+      arguments: [
+        ("/no/such/program", 127), ("no-such-program-in-path", 127), ("/etc/passwd", 126), ("/tmp", 126),
+        ("/etc/passwd/x", 127),
+      ] as [(String, Int32)])
     func aProgramThatCannotBeRun(path: String, status: Int32) throws {
       try onTracer { tracer in
         do throws(TraceError) {
@@ -70,7 +71,8 @@ extension PtraceTests {
       let output = TestProgram.outputPath()
       try onTracer { tracer in
         try SignalDescriptor.block(SignalSet([SIGUSR1]))
-        let process = try tracer.launch(LaunchRequest(["sh", "-c", "grep Sig /proc/self/status > \(output)"]))
+        let process = try tracer.launch(
+          LaunchRequest(["sh", "-c", "grep Sig /proc/self/status > \(output)"]))
         #expect(try tracer.runToEnd(process) == .exited(0))
       }
       let ours = try TestProgram.take(output).split(separator: "\n").filter { $0.hasPrefix("SigBlk") }
@@ -100,7 +102,8 @@ extension PtraceTests {
           Issue.record("it ran")
         } catch {
           switch error {
-          case .unsupportedMachine, .notExecutable(_, .notExecutableFormat): break  // or a kernel without them
+          // or a kernel without them
+          case .unsupportedMachine, .notExecutable(_, .notExecutableFormat): break
           default: Issue.record(error)
           }
         }

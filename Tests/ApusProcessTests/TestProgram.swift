@@ -16,6 +16,7 @@ struct TestProgram {
     path = try Self.made.withLock { made in
       let key = name + flags.joined()
       if let path = made[key] { return path }
+      if made.isEmpty { atexit { _ = try? Child.run(["/bin/rm", "-rf", TestProgram.directory]) } }
       unsafe mkdir(Self.directory, 0o755)
       let path = "\(Self.directory)/\(name)-\(made.count)"
       let file = try FileDescriptor.open(path + ".c", flags: O_WRONLY | O_CREAT | O_TRUNC)
@@ -49,15 +50,17 @@ struct TestProgram {
 
 /// Children that are waited for by their own number only.
 enum Child {
-  static func spawn(_ command: [String], environment: [String]? = nil, descriptor: Int32? = nil) throws -> Int32 {
+  static func spawn(_ command: [String], environment: [String]? = nil, descriptor: Int32? = nil) throws
+    -> Int32
+  {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
     if let descriptor { unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, 99) }
     let arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
     var variables = unsafe (environment ?? []).map { unsafe strdup($0) } + [nil]
-    defer { for unsafe variable in unsafe variables { unsafe free(variable) } }
+    defer { unsafe variables.forEach { unsafe free($0) } }
     var child: pid_t = 0
     let error = unsafe variables.withUnsafeMutableBufferPointer {
       let own = unsafe environment == nil ? apus_environment() : $0.baseAddress

@@ -64,17 +64,23 @@ extension PtraceTests {
     @Test(arguments: RemoteCallStep.allCases, ["nanosleep", "timeout", "read", "futex", "poll", "ppoll"])
     func aCallLeftAtAnyStepRestoresABlockedThread(step: RemoteCallStep, mode: String) throws {
       let program = try TestProgram("blocking", RemoteCallTests.blocking)
-      let output = TestProgram.outputPath()
-      let pipe = try FileDescriptor.pipe()
-      let alive = dup(pipe.writing.rawValue)  // inherited by the program: its end is the end of the file
-      let left = try onTracer { tracer in
-        let process = try tracer.launch(LaunchRequest([program.path, mode, output]))
-        close(alive)
-        return try leave(tracer, process, step, times: 2) { $0.currentSystemCall != nil && $0.result < -500 }
+      // On a busy machine a program may end before it has been seen blocked: then once more.
+      for _ in 0..<10 {
+        let output = TestProgram.outputPath()
+        let pipe = try FileDescriptor.pipe()
+        let alive = dup(pipe.writing.rawValue)  // inherited by the program: its end is the end of the file
+        let left = try onTracer { tracer in
+          let process = try tracer.launch(LaunchRequest([program.path, mode, output]))
+          close(alive)
+          return try leave(tracer, process, step, times: 2) {
+            $0.currentSystemCall != nil && $0.result < -500
+          }
+        }
+        try waitForEnd(try pipe.closeWriting())
+        #expect(try TestProgram.take(output) == "0 ok\n")
+        if left { return }
       }
-      #expect(left)
-      try waitForEnd(try pipe.closeWriting())
-      #expect(try TestProgram.take(output) == "0 ok\n")
+      Issue.record("it was never seen blocked")
     }
 
     @Test(arguments: RemoteCallStep.allCases)
@@ -200,7 +206,8 @@ extension PtraceTests {
       let ended = try Poll.readable([alive.rawValue], timeoutMilliseconds: 20_000)
       #expect(ended == [true], "the program hangs, round \(round)")
       guard ended == [true] else { return wasKilled }
-      #expect(try TestProgram.take(output) == expected, "round \(round), killed after \(delayMicroseconds) us")
+      #expect(
+        try TestProgram.take(output) == expected, "round \(round), killed after \(delayMicroseconds) us")
       return wasKilled
     }
   }

@@ -202,4 +202,31 @@ private struct Model {
     #expect(Dictionary(uniqueKeysWithValues: sums.map { ($0.function, $0.calls) }) == model.calls)
     #expect(reader.statistics(threads: ThreadSelection(tids: [1])).0.isEmpty)
   }
+
+  @Test func deepRecursionAndManyTailCallsStayBounded() throws {
+    let file = TemporaryFile()
+    var steps: [Step] = []
+    for chunk in 1...50 as ClosedRange<UInt64> {
+      steps.append(.stack(chunk))
+      for _ in 0..<2000 { steps.append(.enter(1)) }
+    }
+    for _ in 0..<50_000 { steps += [.tail(2), .tail(1)] }
+    for chunk in (1...50 as ClosedRange<UInt64>).reversed() {
+      steps.append(.stack(chunk))
+      for _ in 0..<2000 { steps.append(.leave(1)) }
+    }
+    let reader = try makeTrace(steps.enumerated().map { (1, UInt64($0.offset), $0.element) }, at: file)
+    let (sums, outcome) = reader.statistics()
+    #expect(outcome.anomalies == FrameAnomalies())
+    #expect(sums.map(\.calls) == [150_000, 50_000])
+    #expect(sums[0].total == UInt64(steps.count - 2))
+    // The function that was replaced last had been running for one step each time.
+    #expect(sums[1].total == 50_000)
+    let folded = try output {
+      _ = try CollapsedExport.write(reader, threads: ThreadSelection(), demangler: Demangler(), to: $0)
+    }
+    // Deeper paths than 2048 calls are one line.
+    #expect(folded.split(separator: "\n").count == 2049)
+    #expect(folded.contains(";(more call paths) "))
+  }
 }

@@ -68,7 +68,9 @@ import Testing
     #expect(names.joined(separator: " ") == expected)
     #expect(
       text.contains(
-        #"{"name":"f2","module":"p","calls":2,"total_ns":4000,"self_ns":3000,"min_ns":1000,"max_ns":3000}"#))
+        #"{"name":"f2","module":"p","path":"/bin/p","address":2,"calls":2,"#
+          + #""total_ns":4000,"self_ns":3000,"min_ns":1000,"max_ns":3000}"#
+      ))
     #expect(text.contains(#""calls":1,"total_ns":0,"self_ns":0,"min_ns":null,"max_ns":null}"#))
   }
 

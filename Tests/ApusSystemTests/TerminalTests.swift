@@ -21,9 +21,10 @@ import Testing
     #expect(try reading.readToEnd() == Array("text".utf8))
   }
 
-  @Test(arguments: [
-    (nil, "xterm", true), ("", "xterm", true), ("1", "xterm", false), (nil, "dumb", false),
-  ] as [(String?, String, Bool)])
+  @Test(
+    arguments: [
+      (nil, "xterm", true), ("", "xterm", true), ("1", "xterm", false), (nil, "dumb", false),
+    ] as [(String?, String, Bool)])
   func colorsOnATerminal(noColor: String?, term: String, expected: Bool) throws {
     let master = try FileDescriptor.open("/dev/ptmx", flags: O_RDWR | O_NOCTTY)
     var unlocked: Int32 = 0
@@ -31,7 +32,8 @@ import Testing
       Kernel.raw(APUS_SYS_ioctl, Int(master.rawValue), 0x4004_5431, Int(bitPattern: $0.baseAddress))
     }  // TIOCSPTLCK
     try #require(result == 0)
-    let peer = Kernel.raw(APUS_SYS_ioctl, Int(master.rawValue), 0x5441, Int(O_RDWR | O_NOCTTY))  // TIOCGPTPEER
+    // TIOCGPTPEER
+    let peer = Kernel.raw(APUS_SYS_ioctl, Int(master.rawValue), 0x5441, Int(O_RDWR | O_NOCTTY))
     try #require(peer >= 0)
     let side = FileDescriptor(owning: Int32(peer))
     let terminal = Terminal(descriptor: side.rawValue)

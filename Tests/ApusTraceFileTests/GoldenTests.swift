@@ -68,7 +68,7 @@ import Testing
     if let sites = contents.sites {
       let refused = sites.refused.map { "\($0.reason) \($0.function) \($0.module)" }
       lines.append(
-        "sites \(sites.found) \(sites.enabled) \(sites.refused.map { "\($0.reason) \($0.function) \($0.module)" })"
+        "sites \(sites.found) \(sites.enabled) \(refused)"
       )
     }
     for path in contents.slowPaths { lines.append("slow \(path.name) \(path.count)") }

@@ -84,8 +84,8 @@ def against_callgrind(options):
         return True
     good = True
     for module in modules:
-        listed = {number(r["address"]) for r in json.loads(call([options.apus, "sites", module, "--format", "json"]))
-                  if r.get("modes") or r.get("kind")}
+        listed = {number(r["address"]) for r in json.loads(call([options.apus, "sites", module, "--format", "json"]))["functions"]
+                  if r["site"]}
         own = set(call_sites.read(module))
         for address in sorted(listed ^ own):
             print(f"  {os.path.basename(module)}+{address:#x}: {'only apus' if address in listed else 'only the section'}"
@@ -104,7 +104,7 @@ def against_callgrind(options):
             rows, info = record(options.apus, level, command, os.path.join(directory, "trace"), options.stdin)
             got = {}
             for row in rows:
-                place = (os.path.realpath(row["module"]), number(row["address"]))
+                place = (os.path.realpath(row["path"]), number(row["address"]))
                 got[place] = got.get(place, 0) + number(row["calls"])
             good &= compare(level, wanted, got, label)
             if info["calls"] != sum(wanted.values()):

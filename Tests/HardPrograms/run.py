@@ -138,7 +138,7 @@ def check_sites(tool, program, level, info):
     mode = level.split("-")[0]
     with_site = usable = 0
     for module in program.modules:
-        rows = [row for row in tool.json("sites", module) if row.get("modes") or row.get("kind")]
+        rows = [row for row in tool.json("sites", module)["functions"] if row["site"]]
         listed, own = len(rows), len(call_sites.read(module))
         with_site += listed
         usable += sum(mode in row.get("modes", []) for row in rows)
@@ -156,7 +156,7 @@ def check_counts(tool, program, trace, own, cache_directory, lossy):
     for row in rows:
         calls = number(row["calls"]) + (number(row.get("lost", 0)) if lossy else 0)
         names[row["name"]] = names.get(row["name"], 0) + calls
-        place = (module_key(row["module"]), number(row["address"]))
+        place = (module_key(row["path"]), number(row["address"]))
         places[place] = places.get(place, 0) + calls
     wanted = stated(program, own)
     lines = []

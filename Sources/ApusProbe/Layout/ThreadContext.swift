@@ -39,12 +39,14 @@ package enum ThreadContext {
   package static let windowLow: Int32 = 8
   /// The mirror entry of frame F stands at 2 F + delta.
   package static let windowDelta: Int32 = 16
-  /// The innermost open frame in the window, or the window's end when none is open. 0: there is no valid window (written
-  /// first and last when the window changes).
+  /// The innermost open frame in the window, or the window's end when none is open. 0 or 1: there is no valid window. It
+  /// is 0 while the window changes, and 1 when a handler came meanwhile that put the half-changed window back: what
+  /// the interrupted change has read of the chunk may be old.
   package static let current: Int32 = 24
   /// The window's slot in the chunk table; 0 until the thread's first event.
   package static let windowSlot: Int32 = 32
-  /// Not 0 when return addresses were put back and have not all been replaced again.
+  /// Not 0 once return addresses were put back: frames may stand open that return past us. While an exception lands:
+  /// how many windows may still be searched.
   package static let disarmed: Int32 = 40
   /// How many traced frames are open (with `--depth` only).
   package static let depth: Int32 = 48
@@ -113,10 +115,8 @@ package enum StackChunk {
   /// Set in a frame that changed the thread's window: the words below the mirror entry say what to change it back to
   /// (that place belongs to address F − 8, which cannot be a frame's, since frames stand 16 bytes apart at least).
   package static let hasOuterBit: UInt8 = 63
-  /// The window's slot before the frame was entered.
+  /// The window's slot before the frame was entered; bit 0 is set if the window was just being changed.
   package static let outerSlot: Int32 = -16
-  /// The context's `current` before the frame was entered; 0 if the window was just being changed.
-  package static let outerCurrent: Int32 = -8
 }
 
 /// The shared region's control page.

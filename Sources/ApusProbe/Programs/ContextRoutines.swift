@@ -53,11 +53,9 @@ extension ProgramBuilder {
     subtract(delta, .register(low))
   }
 
-  /// Makes the chunk in `slot` the window of the context in v1: steps 2 to 4 of ``Routine/switchWindow``. Changes v0, v6
-  /// and v7.
-  package mutating func setWindow(
-    slot: ProbeRegister, current: ProbeRegister, _ environment: ProbeEnvironment
-  ) {
+  /// Makes the chunk in `slot` the window of the context in v1, but leaves `current` invalid: steps 2 and 3 of
+  /// ``Routine/switchWindow``. v6 = the window's lowest address; changes v0 and v7.
+  mutating func beginWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
     storeConstant(.v1, ThreadContext.current, 0)
     store(.v1, ThreadContext.windowSlot, slot)
     load(.v6, slot, StackChunk.key)
@@ -65,7 +63,52 @@ extension ProgramBuilder {
     store(.v1, ThreadContext.windowLow, .v6)
     mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
     store(.v1, ThreadContext.windowDelta, .v7)
-    store(.v1, ThreadContext.current, current)
+  }
+
+  /// Makes the chunk in `slot` the window of the context in v1: steps 2 to 4 of ``Routine/switchWindow``. Changes v0,
+  /// v3, v6 and v7.
+  mutating func setWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
+    let none = label()
+    let closed = label()
+    let again = here()
+    beginWindow(slot: slot, environment)
+    add(.v6, .immediate(Int32(StackChunk.size)))
+    load(.v3, slot, StackChunk.current)
+    branch(.v3, .equal, .immediate(0), none)
+    branch(.v3, .aboveOrEqual, .v6, closed)
+    load(.v0, slot, StackChunk.depth)
+    store(.v1, ThreadContext.depth, .v0)
+    jump(closed)
+    place(none)
+    move(.v3, .v6)
+    place(closed)
+    constant(.v0, 0)
+    emit(
+      .localCompareExchange(
+        ProbeAddress(.v1, ThreadContext.current), expected: .v0, desired: .v3, otherwise: again))
+  }
+
+  /// Goes back from the window to the one whose slot, with the mark of a half-done change, is in v2. What was changed
+  /// from is kept. Changes v0, v2, v3, v6 and v7.
+  mutating func restoreWindow(_ environment: ProbeEnvironment) {
+    let whole = label()
+    let done = label()
+    load(.v6, .v1, ThreadContext.windowSlot)
+    load(.v0, .v1, ThreadContext.current)
+    store(.v6, StackChunk.current, .v0)
+    load(.v0, .v1, ThreadContext.depth)
+    store(.v6, StackChunk.depth, .v0)
+    move(.v3, .v2)
+    shiftRight(.v2, 1)
+    shiftLeft(.v2, 1)
+    branch(.v3, .equal, .v2, whole)
+    beginWindow(slot: .v2, environment)
+    storeConstant(.v1, ThreadContext.current, 1)
+    jump(done)
+    place(whole)
+    setWindow(slot: .v2, environment)
+    call(.logStack)
+    place(done)
   }
 
   /// `distance` = from a frame, whose word of the mirror entry is in this register, to the enclosing one.
@@ -143,11 +186,12 @@ extension Routine {
   /// Finds or claims the chunk of the frame in v2 and makes it the thread's window.
   ///
   /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
-  /// when it returns, to slot, low and delta as they belong together, and `current` as it found it.
+  /// when it returns, to slot, low and delta as they belong together.
   /// 1. The old window's `current` is kept in its slot.
   /// 2. `current` = 0: from here on every fast path fails.
   /// 3. slot, low and delta are written, in this order.
-  /// 4. `current` is written last.
+  /// 4. The chunk's own `current` is read and written last, if `current` is still 0. A handler that came between may
+  ///    have closed frames of this chunk: it leaves 1, and the change begins again.
   static func switchWindowProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let found = b.label()
@@ -178,26 +222,12 @@ extension Routine {
     b.load(.v0, .v1, ThreadContext.current)
     b.branch(.v5, .equal, .immediate(0), kept)
     b.branch(.v5, .equal, .v4, kept)
-    b.branch(.v0, .equal, .immediate(0), kept)
+    b.branch(.v0, .below, .immediate(2), kept)
     b.store(.v5, StackChunk.current, .v0)
     b.load(.v3, .v1, ThreadContext.depth)
     b.store(.v5, StackChunk.depth, .v3)
     b.place(kept)
-    // v3 = the chunk's own `current`
-    let open = b.label()
-    let set = b.label()
-    b.load(.v3, .v4, StackChunk.current)
-    b.branch(.v3, .notEqual, .immediate(0), open)
-    b.move(.v3, .v2)
-    b.shiftRight(.v3, StackChunk.shift)
-    b.add(.v3, .immediate(1))
-    b.shiftLeft(.v3, StackChunk.shift)
-    b.jump(set)
-    b.place(open)
-    b.load(.v0, .v4, StackChunk.depth)
-    b.store(.v1, ThreadContext.depth, .v0)
-    b.place(set)
-    b.setWindow(slot: .v4, current: .v3, environment)
+    b.setWindow(slot: .v4, environment)
     b.move(.v5, .v2)
     b.call(.logStack)
     b.count(.stackSwitches, environment, scratch: .v0)

@@ -81,6 +81,8 @@ extension ProbeProgram {
     b.load(.v3, .v0, StackChunk.returnAddress)
     b.emit(.storeReturnAddress(.v3))
     b.storeConstant(.v0, StackChunk.returnAddress, 0)
+    // Again: between the two, a handler that unwinds may have armed this frame, whose mirror entry is now empty.
+    b.emit(.storeReturnAddress(.v3))
     if options.root == .root { b.closeRoot() }
     b.load(.v3, .v0, StackChunk.frame)
     b.move(.v0, .v3)
@@ -217,7 +219,11 @@ extension ProgramBuilder {
     shiftLeft(.v3, UInt8(EventWord.timeShift))
     shiftRight(.v3, UInt8(EventWord.timeShift))
     branch(.v3, .aboveOrEqual, .immediate(minimumTicks), keep)
+    // Once more: the reader may have taken it since, and a zero must not be exchanged for a zero.
     load(.v0, .v2)
+    move(.v3, .v0)
+    and(.v3, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    branch(.v3, .notEqual, .immediate(entry), keep)
     constant(.v3, 0)
     emit(.atomicCompareExchange(ProbeAddress(.v2), expected: .v0, desired: .v3, otherwise: keep))
     load(.v0, .v1, ThreadContext.position)

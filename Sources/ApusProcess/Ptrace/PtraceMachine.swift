@@ -44,7 +44,8 @@ protocol PtraceMachine: Sendable {
 
   /// The registers that make a call at the gate.
   func calling(
-    _ number: UInt64, _ arguments: [UInt64], gate: Address, stackPointer: Address, from registers: RegisterFile
+    _ number: UInt64, _ arguments: [UInt64], gate: Address, stackPointer: Address,
+    from registers: RegisterFile
   ) -> RegisterFile
 
   /// The highest address below a thread's stack pointer that its function does not use.

@@ -60,7 +60,9 @@ enum CodeTail {
       else { continue }
       let start = (end &+ 15) & ~15
       let pageEnd = (end &+ page &- 1) & ~(page - 1)
-      if start &+ UInt64(room) <= pageEnd, mapping.range.contains(AddressRange(start, pageEnd)) { return start }
+      if start &+ UInt64(room) <= pageEnd, mapping.range.contains(AddressRange(start, pageEnd)) {
+        return start
+      }
     }
     for mapping in mappings where isCode(mapping) && mapping.name == "[vdso]" {
       let margin = 64
@@ -83,7 +85,9 @@ enum CodeTail {
     let offset = word(start, 32, 8)
     let size = word(start, 54, 2)
     let count = word(start, 56, 2)
-    guard size == 56, count > 0, count <= 64, offset <= page &- 64, offset &+ size &* count <= page else { return nil }
+    guard size == 56, count > 0, count <= 64, offset <= page &- 64, offset &+ size &* count <= page else {
+      return nil
+    }
     let table = try memory.read(header &+ offset, count: Int(size * count))
     var bias: UInt64?
     for index in 0..<Int(count) {

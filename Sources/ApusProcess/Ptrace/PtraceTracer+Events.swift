@@ -1,6 +1,6 @@
+internal import ApusSystem
 internal import CApusLinux
 internal import Glibc
-internal import ApusSystem
 
 extension PtraceTracer {
   package func next(timeoutMilliseconds: Int? = nil) throws(TraceError) -> TraceEvent? {
@@ -181,7 +181,9 @@ extension PtraceTracer {
       if parent == process || !mayStillTell {
         held.remove(child)
         born(
-          child, Announcement(parent: thread, process: status.process ?? child,
+          child,
+          Announcement(
+            parent: thread, process: status.process ?? child,
             birth: status.process == child ? .fork : .clone))
       }
     }

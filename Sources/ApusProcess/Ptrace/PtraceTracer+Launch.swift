@@ -1,6 +1,6 @@
+internal import ApusSystem
 internal import CApusLinux
 internal import Glibc
-internal import ApusSystem
 
 extension PtraceTracer {
   /// Starts a program under this tracer. It stands at its exec when this returns: its image and the dynamic loader's
@@ -22,7 +22,8 @@ extension PtraceTracer {
     let seized = request(.seize, process, data: PtraceOptions.usual.rawValue)
     if seized < 0 {
       SystemKill.killAndReap(process)  // it waits at the gate: nothing of it can be lost
-      throw .refused(process: process, why: TraceRefusal.reason(process, errno: Errno(rawValue: Int32(-seized))))
+      throw .refused(
+        process: process, why: TraceRefusal.reason(process, errno: Errno(rawValue: Int32(-seized))))
     }
     records[process] = ThreadRecord(process: process, state: .running)
     do throws(SystemError) { try gate.writing.writeFully([1]) } catch { throw .system(error) }
@@ -80,9 +81,9 @@ extension PtraceTracer {
 
   private func fork(_ launch: LaunchRequest, _ gateRead: Int32, _ gateWrite: Int32, _ report: Int32) -> Int {
     var arguments = unsafe launch.command.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
     var variables = unsafe (launch.environment ?? []).map { unsafe strdup($0) } + [nil]
-    defer { for unsafe variable in unsafe variables { unsafe free(variable) } }
+    defer { unsafe variables.forEach { unsafe free($0) } }
     return unsafe arguments.withUnsafeMutableBufferPointer { arguments in
       unsafe variables.withUnsafeMutableBufferPointer { variables in
         let environment = unsafe launch.environment == nil ? apus_environment() : variables.baseAddress

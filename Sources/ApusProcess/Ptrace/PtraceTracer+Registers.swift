@@ -1,6 +1,6 @@
+package import ApusSystem
 internal import CApusLinux
 internal import Glibc
-package import ApusSystem
 
 extension PtraceTracer {
   package func registers(of thread: ThreadID) throws(TraceError) -> RegisterFile {

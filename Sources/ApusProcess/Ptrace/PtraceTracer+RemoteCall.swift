@@ -1,7 +1,7 @@
-internal import CApusLinux
-internal import Glibc
 internal import ApusCore
 internal import ApusSystem
+internal import CApusLinux
+internal import Glibc
 
 /// The steps of a remote call, each with its numbered place in `PtraceTracer.call`.
 package enum RemoteCallStep: Sendable, Hashable, CaseIterable {
@@ -70,7 +70,8 @@ extension PtraceTracer {
     rememberRestart(thread, original)
 
     let frame = machine.signalFrame(
-      registers: machine.resumed(original, original: records[thread]?.restarting?.call), blocked: blocked.bits,
+      registers: machine.resumed(original, original: records[thread]?.restarting?.call),
+      blocked: blocked.bits,
       vectorState: try vectorState(of: thread), payload: payload ?? [],
       below: gate.stack?.end ?? machine.stackTop(original))
     if let stack = gate.stack, frame.address < stack.start {
@@ -238,7 +239,8 @@ extension PtraceTracer {
       return  // ENODEV or EINVAL: there is none
     }
     throw .busy(
-      thread: thread, why: "has a hardware shadow stack; start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off")
+      thread: thread, why: "has a hardware shadow stack; start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off"
+    )
   }
 
   /// A filter would judge our calls too. Returns whether it has been suspended.

@@ -28,7 +28,9 @@ extension PtraceTracer {
   /// stops for another reason first, the `interrupted` event still comes, after that one is resumed.
   package func interrupt(_ thread: ThreadID) throws(TraceError) {
     guard records[thread] != nil else { throw .notStopped(thread: thread) }
-    do throws(TraceError) { try check("INTERRUPT", thread, request(.interrupt, thread)) } catch .gone { return }
+    do throws(TraceError) { try check("INTERRUPT", thread, request(.interrupt, thread)) } catch .gone {
+      return
+    }
   }
 
   /// Lets a stopped thread go, with the signal that it stopped with unless another one (0: none) is given; a group stop

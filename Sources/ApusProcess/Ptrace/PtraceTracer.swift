@@ -1,7 +1,7 @@
-internal import CApusLinux
-internal import Glibc
 package import ApusCore
 internal import ApusSystem
+internal import CApusLinux
+internal import Glibc
 
 /// Processes held by ptrace(2), seized: nothing of it is visible to them.
 ///

@@ -1,5 +1,5 @@
-internal import Glibc
 import ApusSystem
+internal import Glibc
 
 /// Why a process may not be traced, and what to do about it.
 enum TraceRefusal {
@@ -33,6 +33,7 @@ enum TraceRefusal {
     if !isPrivileged {
       return "it has privileges of its own or is not dumpable (prctl(PR_SET_DUMPABLE)): run apus as root"
     }
-    return "\(errno) (is it a kernel thread, or forbidden by a security module or a container's seccomp filter?)"
+    return
+      "\(errno) (is it a kernel thread, or forbidden by a security module or a container's seccomp filter?)"
   }
 }

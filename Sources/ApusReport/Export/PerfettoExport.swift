@@ -9,15 +9,12 @@ package enum PerfettoExport {
     _ reader: TraceReader, threads: ThreadSelection, demangler: Demangler, to sink: TextSink
   ) throws(ReportError) -> ReportOutcome {
     let names = FunctionNames(reader, demangler)
-    var visitor = PerfettoVisitor(names: names, sink: sink, origin: reader.clock.first.monotonic)
+    var visitor = PerfettoVisitor(reader, names: names, sink: sink)
     visitor.begin(clock: reader.clock)
     for process in reader.contents.processes.values.sorted(by: { $0.key < $1.key }) {
       visitor.describe(process)
     }
-    let (finished, outcome) = reader.visit(visitor, order: .stacks, threads: threads, for: sink) {
-      $0.describeNewThreads(reader.contents.threads)
-    }
-    _ = finished
+    let (_, outcome) = reader.visit(visitor, order: .stacks, threads: threads, for: sink) { _ in }
     try sink.finish()
     return outcome
   }
@@ -52,17 +49,18 @@ private struct PerfettoVisitor: FrameVisitor {
   let names: FunctionNames
   let sink: TextSink
   let origin: UInt64
+  let threads: [UInt32: ThreadRecord]
   private var interned: Set<UInt32> = []
   private var described: Set<UInt32> = []
-  private var newThreads: [(key: UInt32, process: UInt32)] = []
   private var isFirst = true
   private var packet = ProtobufWriter()
   private var event = ProtobufWriter()
 
-  init(names: FunctionNames, sink: TextSink, origin: UInt64) {
+  init(_ reader: TraceReader, names: FunctionNames, sink: TextSink) {
     self.names = names
     self.sink = sink
-    self.origin = origin
+    origin = reader.clock.first.monotonic
+    threads = reader.contents.threads
   }
 
   private mutating func emit(_ packet: ProtobufWriter) {
@@ -99,24 +97,19 @@ private struct PerfettoVisitor: FrameVisitor {
     emit(packet)
   }
 
-  /// A thread's descriptor may come behind its first events.
-  mutating func describeNewThreads(_ threads: [UInt32: ThreadRecord]) {
-    for thread in newThreads {
-      let record = threads[thread.key]
-      var packet = ProtobufWriter()
-      packet.message(Field.trackDescriptor) { track in
-        track.field(1, Self.threadTrack | UInt64(thread.key))
-        track.field(5, Self.processTrack | UInt64(thread.process))
-        track.message(4) {
-          $0.field(1, UInt64(names.pid(thread.process)))
-          $0.field(2, UInt64(names.tid(thread.key)))
-          $0.field(5, record?.name ?? "")
-        }
+  private mutating func describe(thread key: UInt32, process: UInt32) {
+    var packet = ProtobufWriter()
+    packet.message(Field.trackDescriptor) { track in
+      track.field(1, Self.threadTrack | UInt64(key))
+      track.field(5, Self.processTrack | UInt64(process))
+      track.message(4) {
+        $0.field(1, UInt64(names.pid(process)))
+        $0.field(2, UInt64(names.tid(key)))
+        $0.field(5, threads[key]?.name ?? "")
       }
-      packet.field(Field.sequence, Self.sequence)
-      emit(packet)
     }
-    newThreads.removeAll()
+    packet.field(Field.sequence, Self.sequence)
+    emit(packet)
   }
 
   func spend(_ duration: UInt64, tag: UInt64) {}
@@ -125,7 +118,7 @@ private struct PerfettoVisitor: FrameVisitor {
   mutating func enter(
     _ function: UInt32, time: UInt64, depth: UInt32, parent: Frame?, thread: ThreadState, stack: FrameStack
   ) -> UInt64 {
-    if described.insert(thread.key).inserted { newThreads.append((thread.key, thread.process)) }
+    if described.insert(thread.key).inserted { describe(thread: thread.key, process: thread.process) }
     let isNew = interned.insert(function).inserted
     write(type: 1, time: time, thread: thread.key, function: function, intern: isNew)
     return UInt64(thread.key)

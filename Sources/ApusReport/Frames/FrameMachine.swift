@@ -1,4 +1,3 @@
-import ApusProbe
 import ApusTraceFile
 
 /// What was odd in a stream of events.

@@ -31,6 +31,14 @@ final class FunctionNames {
     contents.functions[function].flatMap { contents.modules[$0.module]?.name } ?? ""
   }
 
+  /// The path of its module, or nothing.
+  func path(_ function: UInt32) -> String {
+    contents.functions[function].flatMap { contents.modules[$0.module]?.path } ?? ""
+  }
+
+  /// Its address in the module's file.
+  func address(_ function: UInt32) -> UInt64 { contents.functions[function]?.address ?? 0 }
+
   /// The thread identifier of a key.
   func tid(_ thread: UInt32) -> UInt32 { contents.threads[thread]?.tid ?? thread }
 

@@ -44,7 +44,13 @@ package enum SummaryReport {
   package static func write(
     _ reader: TraceReader, _ options: SummaryOptions, demangler: Demangler, to sink: TextSink
   ) throws(ReportError) -> ReportOutcome {
-    let (sums, outcome) = reader.statistics(threads: options.threads)
+    var (sums, outcome) = reader.statistics(threads: options.threads)
+    // Functions all of whose calls were lost have their rows too.
+    let recorded = Set(sums.map(\.function))
+    for (function, count) in reader.contents.lost.sorted(by: { $0.key < $1.key })
+    where count > 0 && !recorded.contains(function) {
+      sums.append(FunctionStatistics(function: function))
+    }
     let names = FunctionNames(reader, demangler)
     var lines = sums.map {
       Line(name: names.name($0.function), module: names.module($0.function), sums: $0)
@@ -65,7 +71,7 @@ package enum SummaryReport {
     let shown = lines.prefix(max(0, options.limit ?? .max))
     let timed = reader.isTimed && reader.hasReturns
     switch options.format {
-    case .json: writeJSON(shown, timed: timed, to: sink)
+    case .json: writeJSON(shown, reader, names, timed: timed, to: sink)
     case .table:
       writeTable(shown, timed: timed, options.color, to: sink)
       if shown.count < lines.count { sink.write("… and \(lines.count - shown.count) more functions\n") }
@@ -75,14 +81,20 @@ package enum SummaryReport {
     return outcome
   }
 
-  private static func writeJSON(_ lines: some Sequence<Line>, timed: Bool, to sink: TextSink) {
+  private static func writeJSON(
+    _ lines: some Sequence<Line>, _ reader: TraceReader, _ names: FunctionNames, timed: Bool,
+    to sink: TextSink
+  ) {
     var json = JSONWriter()
     json.beginArray()
     for line in lines {
       json.object { json in
         json.member("name", line.name)
         json.member("module", line.module)
+        json.member("path", names.path(line.sums.function))
+        json.member("address", names.address(line.sums.function))
         json.member("calls", line.sums.calls)
+        if reader.lost > 0 { json.member("lost", reader.contents.lost[line.sums.function] ?? 0) }
         if timed {
           json.member("total_ns", line.sums.total)
           json.member("self_ns", line.sums.own)

@@ -14,16 +14,16 @@ struct StreamDecoder {
   /// The script's functions; the others are called by handlers only.
   static let ownFunctions: ClosedRange<UInt32> = 1...5
 
-  init(_ words: [UInt64], isExact: Bool, isTimed: Bool, endsClosed: Bool) {
+  init(_ words: [UInt64], isExact: Bool, isTimed: Bool, checksTime: Bool, mayStayOpen: Int?) {
     var time: UInt64 = 0
     for raw in words {
       let word = EventWord(rawValue: raw)
-      if isTimed ? word.time < time : word.time != 0 { fail("time goes back or is none: \(raw)") }
+      if isTimed ? checksTime && word.time < time : word.time != 0 { fail("time goes back or is none: \(raw)") }
       time = word.time
       take(word, isExact)
     }
-    if isExact, endsClosed, let open = stacks.first(where: { !$0.value.isEmpty }) {
-      fail("functions \(open.value) are open in the end on stack \(open.key)")
+    if isExact, let mayStayOpen, stacks.values.reduce(0, { $0 + $1.count }) != mayStayOpen {
+      fail("functions \(stacks) are open in the end, and not \(mayStayOpen)")
     }
   }
 
@@ -36,7 +36,6 @@ struct StreamDecoder {
     if word.kind != .extended {
       guard function < ProgramSet.functions else { return fail("a torn event \(word.rawValue)") }
       if Self.ownFunctions.contains(function) { own.append(word.rawValue & 0x3FF_FFFF) }
-      if stack == .max { fail("an event before the first stack") }
     }
     switch word.kind {
     case .entry:

@@ -39,7 +39,8 @@ extension World {
       read(context)
       let decoded = StreamDecoder(
         streams[context], isExact: scenario.isExact && abandonments == 0, isTimed: scenario.timed,
-        endsClosed: isClosed)
+        checksTime: baseline == nil,
+        mayStayOpen: isClosed ? Int(field(context, ThreadContext.pendingReturns)) : nil)
       if let failure = decoded.failure { fail("stream \(context): \(failure)") }
       for (function, count) in decoded.entries.enumerated() { entries[function] += count }
       unwound += decoded.unwound
@@ -54,7 +55,7 @@ extension World {
     if gaps == 0, counter(.unwound) != unwound { fail("\(unwound) frames unwound, but \(counter(.unwound)) counted") }
     if scenario.isExact, abandonments == 0, counter(.unmatchedReturns) != 0 { fail("an unmatched return") }
     if isClosed { checkClosed() }
-    if let baseline, left == baseline.left, scenario.isExact, scenario.waits, scenario.isComplete,
+    if let baseline, left == baseline.left, !hasJumped, scenario.isExact, scenario.waits, scenario.isComplete,
       result.own != baseline.own
     {
       fail("the script's own events are others")

