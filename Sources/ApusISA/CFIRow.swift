@@ -1,13 +1,14 @@
 /// One row of the call-frame information of our own code: it holds from `offset` up to the next row's.
 ///
-/// The canonical frame address (CFA) is the stack pointer plus `cfaOffset`, always; our code changes no callee-saved
-/// register, so a row says nothing about them.
+/// The canonical frame address (CFA) is the stack pointer plus `cfaOffset`, always; our code changes no
+/// callee-saved register, so a row says nothing about them.
 package struct CFIRow: Sendable, Hashable {
   /// Where the return address is.
   package enum ReturnAddress: Sendable, Hashable {
     /// In memory, at this distance from the CFA (x86_64: −8).
     case memory(Int32)
-    /// Not on the stack: the shadow map holds it, for the frame address that lies at this distance from the CFA.
+    /// Not on the stack: the shadow map holds it, for the frame address that lies at this distance from the
+    /// CFA.
     case shadowMap(Int32)
   }
   /// From which offset of the code, in bytes, the row holds.

@@ -16,50 +16,61 @@ package struct ModuleImage: Sendable {
   /// An address of the file, in the process.
   package func live(_ address: Address) -> Address { address &+ bias }
 
-  /// What a process maps.
-  package struct Mapped: Sendable, Hashable {
+  /// A file's mappings, of which at least one is executable.
+  package struct Mapped: Sendable {
     package var path: String
-    package var range: AddressRange
-    /// The address at which the file's beginning is mapped, or would be.
-    package var fileStart: Address
+    /// In order of addresses; of several instances, if the file is loaded more than once.
+    package var mappings: [MemoryMapping]
   }
 
-  /// The files that have executable mappings.
+  /// The files that have executable mappings, in order of their first addresses.
   package static func mapped(_ mappings: [MemoryMapping]) -> [Mapped] {
     var result: [Mapped] = []
-    var executable: Set<String> = []
+    var places: [String: Int] = [:]
     for mapping in mappings {
-      guard let name = mapping.name, name.hasPrefix("/"), !name.hasPrefix("/memfd:"),
-        mapping.inode != 0 else { continue }
-      if mapping.isExecutable { executable.insert(name) }
-      if let last = result.indices.last, result[last].path == name,
-        mapping.range.start - mapping.offset == result[last].fileStart || mapping.offset != 0
-      {
-        result[last].range.end = mapping.range.end
+      guard let name = mapping.name, name.hasPrefix("/"), !name.hasPrefix("/memfd:"), mapping.inode != 0 else {
+        continue
+      }
+      if let place = places[name] {
+        result[place].mappings.append(mapping)
       } else {
-        result.append(
-          Mapped(path: name, range: mapping.range, fileStart: mapping.range.start &- mapping.offset))
+        places[name] = result.count
+        result.append(Mapped(path: name, mappings: [mapping]))
       }
     }
-    return result.filter { executable.contains($0.path) }
+    return result.filter { $0.mappings.contains { $0.isExecutable } }
   }
 
-  /// Opens the file of a mapping, as the process sees it.
-  package init(_ mapped: Mapped, process: Int32) throws(ModuleError) {
-    do throws(SystemError) {
-      let memory = try MappedMemory.file("/proc/\(process)/root\(mapped.path)")
-      let source = unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
-      do throws(ELFError) { image = try ELFImage(source: source) } catch {
-        throw SystemError(call: "ELF", errno: .notExecutableFormat, context: "\(error)")
-      }
-    } catch { throw ModuleError(path: mapped.path, why: "\(error)") }
-    guard let first = image.segments.first(where: { $0.isLoaded }) else {
-      throw ModuleError(path: mapped.path, why: "has no loaded segment")
+  /// The instances of a file in a process, which see the same image.
+  ///
+  /// The first segment of each begins where a mapping has its file offset, and the others are within its span: so a
+  /// file whose segments share a page, and one that is loaded twice side by side, are told apart.
+  package static func instances(of mapped: Mapped, process: Int32) throws(ModuleError) -> [ModuleImage] {
+    let image: ELFImage
+    let memory: MappedMemory
+    do throws(SystemError) { memory = try MappedMemory.file("/proc/\(process)/root\(mapped.path)") } catch {
+      throw ModuleError(path: mapped.path, why: "\(error)")
     }
-    path = mapped.path
-    range = mapped.range
+    let source = unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
+    do throws(ELFError) { image = try ELFImage(source: source) } catch {
+      throw ModuleError(path: mapped.path, why: "\(error)")
+    }
+    let loaded = image.segments.filter(\.isLoaded)
+    guard let first = loaded.first else { throw ModuleError(path: mapped.path, why: "has no loaded segment") }
     let page: UInt64 = ~0xfff
-    bias = (mapped.fileStart &+ (first.fileOffset & page)) &- (first.address & page)
+    let low = first.address & page
+    let high = loaded.map(\.addresses.end).max() ?? low
+    var result: [ModuleImage] = []
+    var end: Address = 0
+    for mapping in mapped.mappings
+    where mapping.range.start >= end && mapping.offset == first.fileOffset & page {
+      end = mapping.range.start &+ (high &- low)
+      result.append(
+        ModuleImage(
+          path: mapped.path, bias: mapping.range.start &- low,
+          range: AddressRange(mapping.range.start, end), image: image))
+    }
+    return result
   }
 }
 

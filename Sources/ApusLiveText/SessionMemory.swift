@@ -13,8 +13,6 @@ package struct SharedLayout: Sendable, Hashable {
   /// A full buffer's bytes, a power of two.
   package let bufferSize: Int
 
-  /// Bytes from one thread's consumed word to the next one's.
-  package static let consumedStride = 64
   /// How many buffers there are of each size.
   package static let bufferCounts = [16, 256, 32768]
 
@@ -27,8 +25,9 @@ package struct SharedLayout: Sendable, Hashable {
 
   /// The sizes of the buffers, for each of `bufferCounts`.
   package var bufferSizes: [Int] { [bufferSize, max(bufferSize / 16, 4096), max(bufferSize / 512, 4096)] }
-  package var consumed: Int { Int(SharedControl.size) }
-  package var lostCalls: Int { consumed + ThreadContext.count * Self.consumedStride }
+  /// The progress words, `ThreadContext.stride` apart.
+  package var progress: Int { Int(SharedControl.size) }
+  package var lostCalls: Int { progress + ThreadContext.count * ThreadContext.stride }
   package var sharedCounts: Int { lostCalls + functionCapacity * 8 }
   package var counters: Int { sharedCounts + functionCapacity * 8 }
   package var counterStride: Int { functionCapacity * 8 }
@@ -51,8 +50,10 @@ package final class SessionMemory {
   package let shared: MappedMemory
   /// The shared region, in the process.
   package let sharedRange: AddressRange
-  /// Contexts, cursors and chunk table.
-  package let privateRange: AddressRange
+  /// Contexts and cursors.
+  package let contextRange: AddressRange
+  /// The chunk table.
+  package let tableRange: AddressRange
   /// The mirror.
   package let mirrorRange: AddressRange
   /// log2 of the chunk table's home places.
@@ -74,16 +75,18 @@ package final class SessionMemory {
     var bits: UInt8 = 16
     while true {
       let slots = UInt64((1 << Int(bits)) + StackChunk.probeLimit)
-      let privateBytes = (contextBytes + slots * UInt64(StackChunk.slotStride) + 0xfff) & ~0xfff
+      let tableBytes = (slots * UInt64(StackChunk.slotStride) + 0xfff) & ~0xfff
       let mirrorBytes = slots << UInt64(StackChunk.mirrorShift)
-      let total = privateBytes + mirrorBytes + sharedBytes
+      let total = contextBytes + sharedBytes + tableBytes + mirrorBytes
       guard let place = gap.findRemote(bytes: total) else {
         throw .noGap(near: AddressRange(0, 0), bytes: total)
       }
-      let privateRange = AddressRange(place.start, place.start + privateBytes)
-      let mirrorRange = AddressRange(privateRange.end, privateRange.end + mirrorBytes)
+      let contexts = AddressRange(place.start, place.start + contextBytes)
+      let shared = AddressRange(contexts.end, contexts.end + sharedBytes)
+      let table = AddressRange(shared.end, shared.end + tableBytes)
+      let mirror = AddressRange(table.end, table.end + mirrorBytes)
       do throws(TraceError) {
-        try RemoteFile.anonymous(bytes: privateBytes + mirrorBytes, at: place.start, in: caller)
+        try RemoteFile.anonymous(bytes: tableBytes + mirrorBytes, at: table.start, in: caller)
       } catch .remoteCall(.mmap, errno: let errno) where errno == .noMemory {
         // A limit on addresses (RLIMIT_AS), or no overcommitment: fewer stacks at once will do.
         guard bits > 8 else { throw .noMemory(bytes: total, errno: errno) }
@@ -91,16 +94,18 @@ package final class SessionMemory {
         continue
       } catch { throw .process(error) }
       try lifting { () throws(TraceError) in
-        let cursors = place.start + UInt64(ThreadContext.cursorDistance)
-        try caller.madvise(
-          AddressRange(cursors & ~0xfff, place.start + contextBytes), advice: Self.wipeOnFork)
-        try caller.madvise(AddressRange(privateRange.start, mirrorRange.end), advice: Self.noHugePages)
-        try caller.madvise(AddressRange(privateRange.start, mirrorRange.end), advice: Self.dontDump)
+        try RemoteFile.anonymous(bytes: contextBytes, at: contexts.start, in: caller)
+        let cursors = contexts.start + UInt64(ThreadContext.cursorDistance)
+        try caller.madvise(AddressRange(cursors, contexts.end), advice: Self.wipeOnFork)
+        try caller.madvise(contexts, advice: Self.dontDump)
+        try caller.madvise(AddressRange(table.start, mirror.end), advice: Self.noHugePages)
+        try caller.madvise(AddressRange(table.start, mirror.end), advice: Self.dontDump)
       }
-      self.privateRange = privateRange
-      self.mirrorRange = mirrorRange
+      contextRange = contexts
+      tableRange = table
+      mirrorRange = mirror
       chunkBits = bits
-      sharedRange = AddressRange(mirrorRange.end, mirrorRange.end + sharedBytes)
+      sharedRange = shared
       break
     }
     shared = try RemoteFile.map(
@@ -122,7 +127,7 @@ package final class SessionMemory {
   /// In a forked child: everything that it shares with its parent's session, the control page excepted, becomes its own,
   /// and empty.
   package func sever(in caller: RemoteCaller) throws(LiveTextError) {
-    let start = sharedRange.start + UInt64(layout.consumed)
+    let start = sharedRange.start + UInt64(layout.progress)
     try lifting { () throws(TraceError) in
       _ = try caller.mmap(
         start, count: sharedRange.end - start, protection: PROT_READ | PROT_WRITE,
@@ -135,8 +140,7 @@ package final class SessionMemory {
     slowReturn: Address, isTimed: Bool, waitsForRoom: Bool, depthLimit: Int32?
   ) -> ProbeEnvironment {
     ProbeEnvironment(
-      contexts: privateRange.start,
-      chunkTable: privateRange.start + UInt64(2 * ThreadContext.count * ThreadContext.stride),
+      contexts: contextRange.start, chunkTable: tableRange.start,
       chunkBits: chunkBits, mirror: mirrorRange.start, control: sharedRange.start,
       lostCalls: sharedRange.start + UInt64(layout.lostCalls),
       sharedCounts: sharedRange.start + UInt64(layout.sharedCounts), slowReturn: slowReturn, isTimed: isTimed,

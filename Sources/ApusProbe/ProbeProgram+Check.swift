@@ -1,11 +1,11 @@
 extension ProbeProgram {
-  /// Checks that labels are unique and defined, that every instruction is allowed in the program's role, that control
-  /// cannot run off the end, and that no register is read that has no specified value on some path.
+  /// Checks that labels are unique and defined, that every instruction is allowed in the program's role, that
+  /// control cannot run off the end, and that no register is read that has no specified value on some path.
   ///
-  /// A routine's parameters are v0 to v3: they count as written. After ``ProbeInstruction/call(_:)`` they count as
-  /// written too (results), after ``ProbeInstruction/callBody`` nothing does. At the label of a faulting load, the
-  /// load's register counts as it was before; where a compare and exchange failed, `expected` is unspecified.
-  /// Unreachable code is only checked for its form.
+  /// A routine's parameters are v0 to v3: they count as written. After ``ProbeInstruction/call(_:)`` they
+  /// count as written too (results), after ``ProbeInstruction/callBody`` nothing does. At the label of a
+  /// faulting load, the load's register counts as it was before; where a compare and exchange failed,
+  /// `expected` is unspecified. Unreachable code is only checked for its form.
   package func check() throws(ProbeError) {
     var positions: [ProbeLabel: Int] = [:]
     for (index, instruction) in instructions.enumerated() {

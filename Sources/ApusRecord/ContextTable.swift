@@ -9,6 +9,8 @@ struct ContextTable {
   private var keys = [UInt64](repeating: 0, count: ThreadContext.count)
   private let memory: SessionMemory
   private static let retired: UInt64 = 1
+  /// Here, not in the process: the context is retired, but its ring is not empty yet.
+  private static let draining: UInt64 = 2
 
   init(_ memory: SessionMemory) { self.memory = memory }
 
@@ -16,8 +18,6 @@ struct ContextTable {
   struct Cursor {
     /// The buffer, in the process; nil for a thread without one.
     var buffer: (address: Address, size: Int)?
-    /// The shared word that the reader raises.
-    var consumed: Address
     /// The thread's counters, or 0.
     var counters: Address
   }
@@ -38,11 +38,14 @@ struct ContextTable {
   /// A free place for a thread pointer; nil if there is none near its home.
   func place(for threadPointer: UInt64) -> Int? {
     let home = ThreadContext.home(of: threadPointer)
-    return (home..<(home + ThreadContext.probeLimit)).first { keys[$0] <= Self.retired }
+    // The last context only carries the session's mark.
+    return (home..<(home + ThreadContext.probeLimit)).first {
+      keys[$0] <= Self.retired && $0 != ThreadContext.count - 1
+    }
   }
 
   private func address(_ index: Int) -> Address {
-    memory.privateRange.start + UInt64(index * ThreadContext.stride)
+    memory.contextRange.start + UInt64(index * ThreadContext.stride)
   }
 
   /// Makes a context, while its thread is stopped. Other threads may be looking for theirs, and writes are torn:
@@ -66,7 +69,6 @@ struct ContextTable {
       set(ThreadContext.limit, UInt64(buffer.size))
       set(ThreadContext.bufferBase, buffer.address)
       set(ThreadContext.bufferMask, UInt64(buffer.size - 1))
-      set(ThreadContext.consumedAddress, cursor.consumed)
       set(ThreadContext.capacity, UInt64(buffer.size))
     }
     set(ThreadContext.counters, cursor.counters)
@@ -80,7 +82,8 @@ struct ContextTable {
     keys[index] = threadPointer
   }
 
-  /// Takes a context away whose thread runs no more, or shares its thread pointer with another.
+  /// Takes a context away whose thread runs no more, or shares its thread pointer with another. It can be given out again
+  /// after ``release(_:)``.
   mutating func retire(_ index: Int, in process: ProcessMemory) throws(ApusProcess.MemoryError) {
     let base = address(index)
     let key = Self.bytes([Self.retired])
@@ -88,7 +91,17 @@ struct ContextTable {
     for pair in stride(from: 0, through: 6, by: 2) {
       try process.write(Array(key[pair...(pair + 1)]), at: base + UInt64(pair))
     }
-    keys[index] = Self.retired
+    keys[index] = Self.draining
+  }
+
+  /// The context's ring is empty.
+  mutating func release(_ index: Int) {
+    if keys[index] == Self.draining { keys[index] = Self.retired }
+  }
+
+  /// Makes ``sessionMark`` what it says.
+  func mark(in process: ProcessMemory) throws(ApusProcess.MemoryError) {
+    try process.write([1], at: sessionMark)
   }
 
   /// The address of a word that is not zero while the session's memory is the session's own: zero in a forked child.

@@ -114,7 +114,6 @@ final class DrainWorker: @unchecked Sendable {
 
   private func finish(_ ring: RingReader, _ rings: inout [RingReader]) {
     rings.removeAll { $0 === ring }
-    ring.clear()
     state.withLock {
       $0.closed.append(ring)
       $0.calls += ring.calls

@@ -87,7 +87,10 @@ extension RecordSession {
         layout: layout, in: caller, descriptorOf: descriptors, gap: try Self.gaps(process))
     }
     self.memory = memory
-    contexts = ContextTable(memory)
+    let table = ContextTable(memory)
+    contexts = table
+    let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+    try lifting { () throws(ApusProcess.MemoryError) in try table.mark(in: target) }
     buffers = BufferPool(layout)
     counts = [UInt64](repeating: 0, count: options.level == .count ? capacity : 0)
     memory.setPatience(Self.patience(clockStart))

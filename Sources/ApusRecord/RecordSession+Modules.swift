@@ -23,21 +23,23 @@ extension RecordSession {
     do throws(SystemError) { mappings = try ProcessMaps.read(process: process) } catch {
       throw .process(.system(error))
     }
-    let mapped = ModuleImage.mapped(mappings)
-    let fresh = mapped.filter { !modules.contains($0) }
-    modules = mapped
+    var seen: Set<LoadedInstance> = []
     var found: [FoundModule] = []
-    for module in fresh {
+    for module in ModuleImage.mapped(mappings) {
       do {
-        let image = try ModuleImage(module, process: process)
-        let sites = try CallSites(image.image)
-        found.append(
-          FoundModule(image: image, sites: sites, isChosen: chooser.includes(module: module.path)))
+        for image in try ModuleImage.instances(of: module, process: process) {
+          let instance = LoadedInstance(path: image.path, bias: image.bias)
+          seen.insert(instance)
+          if loaded.contains(instance) { continue }
+          found.append(
+            FoundModule(
+              image: image, sites: try CallSites(image.image), isChosen: chooser.includes(module: module.path)))
+        }
       } catch {
-        note("\(module.path) cannot be read as a program file: \(error)")
-        logger.debug("module \(module.path): \(error)")
+        note("\(error): its functions are not recorded")
       }
     }
+    loaded = seen
     return found
   }
 

@@ -49,7 +49,6 @@ extension RecordSession {
     let shared = memory.sharedRange.start
     let cursor = ContextTable.Cursor(
       buffer: buffer.map { (shared + UInt64($0.offset), $0.size) },
-      consumed: shared + UInt64(memory.layout.consumed + index * SharedLayout.consumedStride),
       counters: options.level == .count
         ? shared + UInt64(memory.layout.counters + index * memory.layout.counterStride) : 0)
     try lifting { () throws(ApusProcess.MemoryError) in
@@ -74,6 +73,7 @@ extension RecordSession {
       // The process is going as a whole.
       logger.debug("context of thread \(thread): \(error)")
     }
+    if recorded.ring == nil { contexts?.release(recorded.context) }
   }
 
   /// Adds a thread's counters to the sums, and leaves zeros.
@@ -91,7 +91,10 @@ extension RecordSession {
   /// Buffers that were emptied can be given out again.
   private func takeBackBuffers() {
     guard let worker else { return }
-    for ring in worker.takeClosed() { buffers?.give(ring.buffer) }
+    for ring in worker.takeClosed() {
+      buffers?.give(ring.buffer)
+      contexts?.release(ring.context)
+    }
   }
 
   func note(_ text: String) {

@@ -31,8 +31,8 @@ package final class RecordSession {
   var worker: DrainWorker?
   var minimumTicks: UInt64 = 0
 
-  /// Modules seen, by their range's start and path.
-  var modules: [ModuleImage.Mapped] = []
+  /// The modules that are loaded.
+  var loaded: Set<LoadedInstance> = []
   var moduleCount: UInt32 = 0
   var functionCount: UInt32 = 0
   var usableSites = 0
@@ -56,6 +56,12 @@ package final class RecordSession {
   var isLive = false
   var status: Termination?
   var failure: RecordError?
+
+  /// A module at its place.
+  struct LoadedInstance: Hashable {
+    var path: String
+    var bias: UInt64
+  }
 
   /// A thread that is being recorded.
   struct RecordedThread {

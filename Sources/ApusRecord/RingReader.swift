@@ -6,8 +6,9 @@ internal import CApusLinux
 
 /// Reads one thread's ring of events; see ``ProgramBuilder/append(full:retry:)`` for the writer's half.
 ///
-/// 1. Words are read from the first that is not consumed, up to the first zero.
-/// 2. They are handed on, then zeros are written over them.
+/// 1. The position is read (acquire): all words below it are written.
+/// 2. They are handed on. With a minimum duration they are taken by exchange with zero, since their writer may be taking
+///    one back; a zero is passed over, unless it is the last word: then the position may yet go back.
 /// 3. The consumed word is raised (release): only then may the writer use the places again.
 @safe
 final class RingReader: @unchecked Sendable {
@@ -23,6 +24,7 @@ final class RingReader: @unchecked Sendable {
 
   private let memory: MappedMemory
   private let base: UInt
+  private let positionWord: UInt
   private let consumedWord: UInt
   private var consumed: UInt64 = 0
   /// Calls handed on.
@@ -34,6 +36,7 @@ final class RingReader: @unchecked Sendable {
   /// Words that are handed on at once.
   private static let batch: UInt64 = 1 << 15
 
+  /// A reader for the thread whose context is at `context`, which has not run yet.
   init(
     thread: UInt32, process: UInt32, buffer: BufferPool.Buffer, context: Int, memory: SessionMemory,
     minimumTicks: UInt64
@@ -43,53 +46,44 @@ final class RingReader: @unchecked Sendable {
     self.buffer = buffer
     self.context = context
     self.memory = memory.shared
-    base = unsafe UInt(bitPattern: memory.shared.pointer) + UInt(buffer.offset)
-    consumedWord =
-      unsafe UInt(bitPattern: memory.shared.pointer)
-      + UInt(memory.layout.consumed + context * SharedLayout.consumedStride)
+    let start = unsafe UInt(bitPattern: memory.shared.pointer)
+    base = start + UInt(buffer.offset)
+    positionWord = start + UInt(memory.layout.progress + context * ThreadContext.stride)
+    consumedWord = positionWord + UInt(ThreadContext.consumed - ThreadContext.position)
     self.minimumTicks = minimumTicks
+    apus_store_release_u64(positionWord, 0)
     apus_store_release_u64(consumedWord, 0)
   }
 
-  /// Hands on what is there; gives the number of words consumed.
+  /// Hands on what is there, not for ever; gives the number of words consumed.
   ///
-  /// - Parameter isOver: the thread writes no more: places that were reserved and never written are passed over.
+  /// - Parameter isOver: the thread writes no more.
   func drain(into writer: TraceWriter, isOver: Bool = false) throws(TraceWriteError) -> UInt64 {
     var total: UInt64 = 0
-    let words = UInt64(buffer.size / 8)
-    var passed: UInt64 = 0
+    let places = UInt64(buffer.size / 8)
     while true {
-      let index = (consumed / 8 &+ 1) & (words - 1)
-      let run = min(words - index, Self.batch)
+      let position = apus_load_acquire_u64(positionWord)
+      // A position that cannot be (a stray write of the program) must not lead outside of the buffer.
+      guard position > consumed, position - consumed <= UInt64(buffer.size), position & 7 == 0 else { break }
+      let index = consumed / 8 & (places - 1)
+      let count = min((position - consumed) / 8, places - index, Self.batch)
       let at = base + UInt(index) * 8
-      var count = apus_written_words(at, run)
-      if count > 0 {
-        if minimumTicks > 0 {
-          count = try takeSingly(at, count, writer)
-        } else {
-          let now = ProcessorCounter.read()
-          calls += apus_count_calls(at, count)
-          guard let start = unsafe UnsafePointer<UInt64>(bitPattern: at) else { return total }
-          unsafe try writer.appendEvents(
-            thread: thread, process: process, words: UnsafeBufferPointer(start: start, count: Int(count)),
-            drainCounter: now)
-          apus_clear_words(at, count)
-        }
-        consumed &+= count * 8
-        apus_store_release_u64(consumedWord, consumed)
-        total += count
-        passed += count
-        if count == run && total < 4 * Self.batch { continue }
+      var taken = count
+      if minimumTicks > 0 {
+        let isLast = consumed + count * 8 == position
+        taken = try takeSingly(at, count, lastMayComeBack: isLast && !isOver, writer)
+      } else {
+        let now = ProcessorCounter.read()
+        calls += apus_count_calls(at, count)
+        guard let start = unsafe UnsafePointer<UInt64>(bitPattern: at) else { break }
+        unsafe try writer.appendEvents(
+          thread: thread, process: process, words: UnsafeBufferPointer(start: start, count: Int(count)),
+          drainCounter: now)
       }
-      if isOver {
-        if passed >= words { break }
-        if count < run {
-          consumed &+= 8
-          passed += 1
-        }
-        continue
-      }
-      break
+      consumed &+= taken * 8
+      apus_store_release_u64(consumedWord, consumed)
+      total += taken
+      if taken < count || (total > 8 * Self.batch && !isOver) { break }
     }
     if isOver, let last = held {
       held = nil
@@ -98,20 +92,19 @@ final class RingReader: @unchecked Sendable {
     return total
   }
 
-  /// Takes words that their writer may be taking back, and leaves out pairs that were too short after all.
-  /// Gives how many places are consumed.
+  /// Takes words one by one, and leaves out pairs that were too short; gives how many places are consumed.
   private func takeSingly(
-    _ at: UInt, _ count: UInt64, _ writer: TraceWriter
+    _ at: UInt, _ count: UInt64, lastMayComeBack: Bool, _ writer: TraceWriter
   ) throws(TraceWriteError) -> UInt64 {
     var taken: [UInt64] = []
-    var places: UInt64 = 0
     if let held { taken.append(held) }
     held = nil
+    var places: UInt64 = 0
     for index in 0..<count {
       let word = apus_take_word(at + UInt(index) * 8)
-      // Zero: taken back just now. The writer goes on in this place, and so do we.
-      if word == 0 { break }
+      if word == 0, lastMayComeBack, index == count - 1 { break }
       places += 1
+      if word == 0 { continue }
       let event = EventWord(rawValue: word)
       if event.kind == .return, let last = taken.last.map(EventWord.init(rawValue:)), last.kind == .entry,
         last.function == event.function,
@@ -139,7 +132,4 @@ final class RingReader: @unchecked Sendable {
     }
     if let failure { throw failure }
   }
-
-  /// Leaves the buffer as it was found: all zeros.
-  func clear() { apus_clear_words(base, UInt64(buffer.size / 8)) }
 }

@@ -32,8 +32,8 @@ extension CodeBlob {
     return code
   }
 
-  /// Replaces every constant and immediate with the value `old` (of those that take 4 or 8 bytes, so `old` should be a
-  /// large, unlikely number) by `new`. A quick way to many stubs that differ in constants only.
+  /// Replaces every constant and immediate with the value `old` (of those that take 4 or 8 bytes, so `old`
+  /// should be a large, unlikely number) by `new`. A quick way to many stubs that differ in constants only.
   package mutating func replaceConstant(_ old: UInt64, with new: UInt64) throws(LoweringError) {
     var found = false
     for index in constantSites.indices where constantSites[index].value == old {

@@ -12,8 +12,8 @@ package struct Lowering: Sendable {
     self.architecture = architecture
   }
 
-  /// Lowers a program, which should have passed ``ProbeProgram/check()``: what is not checked again here becomes
-  /// code that does what the program says.
+  /// Lowers a program, which should have passed ``ProbeProgram/check()``: what is not checked again here
+  /// becomes code that does what the program says.
   package func lower(_ program: ProbeProgram) throws(LoweringError) -> CodeBlob {
     var lowering = try X86_64Lowering(program)
     return try lowering.run()

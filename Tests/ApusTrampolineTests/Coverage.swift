@@ -1,6 +1,7 @@
 import ApusProbe
 
-/// How often each operation ran through the random programs, by form, width and which of its registers coincide.
+/// How often each operation ran through the random programs, by form, width and which of its registers
+/// coincide.
 struct Coverage {
   private(set) var counts: [String: Int] = [:]
   private(set) var unknown: [String] = []

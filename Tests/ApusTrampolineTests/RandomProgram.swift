@@ -134,7 +134,8 @@ struct RandomProgram {
     }
   }
 
-  /// A place in the window through a register that may be `base` or is made to point there. `count`: bytes there.
+  /// A place in the window through a register that may be `base` or is made to point there. `count`: bytes
+  /// there.
   private mutating func address(through register: ProbeRegister? = nil, count: Int = 8) -> ProbeAddress {
     let register = register ?? any()
     let place = random.below(ProgramWindow.randomBytes - count + 1)

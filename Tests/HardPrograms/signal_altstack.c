@@ -3,7 +3,7 @@
 // also[cet]: gcc -O2 -pthread -fcf-protection=full
 // counts: listed
 // oracle: gcov
-// calls: main=1 handler=501 nested=501 in_handler=1002 under=501 second=1 overflowing=1 overflow=own on_overflow=any
+// calls: main=1 handler=501 nested=501 in_handler=1002 under=501 second=1 overflowing=1 overflow=any on_overflow=any
 // needs-slow: unwound
 // Handlers on an alternate stack, nested, under traced frames, on two threads; then a stack overflow that is caught
 // on the alternate stack and left by siglongjmp, over thousands of open traced frames.
@@ -67,7 +67,7 @@ TRACED void *second(void *argument) {
 
 TRACED void *overflowing(void *argument) {
   use_alternate();
-  // Counted apart (see `overflow=own`): coverage would count it too.
+  // Counted apart (see `overflow=any`): coverage would count it too.
   if (getenv("HARD_ORACLE")) return (void *)(uintptr_t)under(11);
   if (sigsetjmp(escape, 1) == 0) return (void *)(uintptr_t)overflow((uintptr_t)argument);
   return (void *)(uintptr_t)under(11);

@@ -27,7 +27,8 @@ extension X86_64 {
     /// The operands as text, in the Intel manual's order.
     package var operands: String
     package var flow: Flow
-    /// If it has an operand relative to the next instruction's address: the offset of its 4-byte displacement.
+    /// If it has an operand relative to the next instruction's address: the offset of its 4-byte
+    /// displacement.
     package var relativeDisplacementOffset: Int?
     /// Whether it is one of the forms that assemblers pad with.
     package var isNoOperation: Bool

@@ -1,6 +1,6 @@
 extension X86_64 {
-  /// Writes machine code: one method for each instruction form that trampolines use, 64 bits wide unless it says
-  /// otherwise.
+  /// Writes machine code: one method for each instruction form that trampolines use, 64 bits wide unless it
+  /// says otherwise.
   package struct Encoder: Sendable {
     /// The code so far.
     package private(set) var bytes: [UInt8] = []

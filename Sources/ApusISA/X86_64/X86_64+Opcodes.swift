@@ -1,7 +1,8 @@
 extension X86_64 {
   /// The opcodes that we write and recognise; those of the two-byte map have the escape byte 0f above.
   ///
-  /// Names follow the Intel manual's, volume 2; operands in the order of the encoding's `reg` and `r/m` fields.
+  /// Names follow the Intel manual's, volume 2; operands in the order of the encoding's `reg` and `r/m`
+  /// fields.
   package enum Opcode: UInt16, Sendable {
     case moveFromByteRegister = 0x88
     case moveFromRegister = 0x89
@@ -47,7 +48,8 @@ extension X86_64 {
     case rex = 0x40
   }
 
-  /// Two-operand arithmetic; the raw value is the digit of the immediate group and bits 3–5 of the plain opcodes.
+  /// Two-operand arithmetic; the raw value is the digit of the immediate group and bits 3–5 of the plain
+  /// opcodes.
   package enum Arithmetic: UInt8, Sendable, CaseIterable {
     case add = 0
     case or = 1

@@ -10,8 +10,8 @@ extension X86_64 {
     package var originalCount: Int
     /// Whether control can run off the end of ``bytes``.
     package var continues: Bool
-    /// For each instruction moved, its offset at the original and at the new place; the ends of both as the last
-    /// pair if ``continues``. A thread that stands at one can be moved to the other.
+    /// For each instruction moved, its offset at the original and at the new place; the ends of both as the
+    /// last pair if ``continues``. A thread that stands at one can be moved to the other.
     package var offsets: [Offset]
     /// Offsets at the new place that a called function may return to.
     package var returnPoints: [Int]
@@ -131,7 +131,8 @@ extension X86_64 {
       }
     }
 
-    /// How many bytes of no-operations, breakpoints and zeros stand here; at least `wanted` if there are so many.
+    /// How many bytes of no-operations, breakpoints and zeros stand here; at least `wanted` if there are so
+    /// many.
     private func padding(_ code: ArraySlice<UInt8>, _ address: Address, upTo wanted: Int) -> Int {
       var count = 0
       while count < wanted, count < code.count {

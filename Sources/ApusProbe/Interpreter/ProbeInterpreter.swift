@@ -30,6 +30,7 @@ package enum ProbeStep: Sendable, Hashable {
 ///   by plain accesses.
 /// - At the label of a faulting load, its register has the value from before.
 /// - Of an operation on memory with a memory operand, the operand is read first.
+/// - The store of a local compare and exchange is a release.
 ///
 /// A value: a copy is a second thread of control at the same point.
 package struct ProbeInterpreter: Sendable {
@@ -92,6 +93,9 @@ package struct ProbeInterpreter: Sendable {
   /// The program that the next step is in, and the place there.
   package var place: (program: LinkedPrograms.Entry, index: Int) { (LinkedPrograms.Entry(index: program), index) }
 
+  /// Goes on at another instruction of the same program, as a tracer can make a thread do.
+  package mutating func go(to index: Int) { self.index = index }
+
   /// Whether a value looks like one that nothing may depend on.
   package static func isPoison(_ value: UInt64) -> Bool { value >> 48 == 0xDEAD }
 
@@ -110,6 +114,7 @@ package struct ProbeInterpreter: Sendable {
     self[place.base] &+ UInt64(bitPattern: Int64(place.offset))
   }
 
+  /// Reads the second operand.
   private func value<Memory: ProbeMemory>(
     _ operand: ProbeOperand, _ memory: inout Memory
   ) throws(ProbeFault) -> UInt64 {
@@ -167,7 +172,7 @@ package struct ProbeInterpreter: Sendable {
     case .localAdd(let place, let operand): try add(place, operand, .plain, &memory)
     case .atomicAdd(let place, let operand): try add(place, operand, .atomic, &memory)
     case .localCompareExchange(let place, let expected, let desired, _):
-      if try !exchange(place, expected, desired, .plain, &memory) { following = linked.target }
+      if try !exchange(place, expected, desired, .release, &memory) { following = linked.target }
     case .atomicCompareExchange(let place, let expected, let desired, _):
       if try !exchange(place, expected, desired, .atomic, &memory) { following = linked.target }
     case .fence: memory.fence()
@@ -222,7 +227,7 @@ package struct ProbeInterpreter: Sendable {
     _ place: ProbeAddress, _ expected: ProbeRegister, _ desired: ProbeRegister, _ order: ProbeOrder,
     _ memory: inout Memory
   ) throws(ProbeFault) -> Bool {
-    let old = try memory.load(address(place), .eight, order)
+    let old = try memory.load(address(place), .eight, order == .release ? .plain : order)
     guard old == self[expected] else {
       self[expected] = poison()
       return false

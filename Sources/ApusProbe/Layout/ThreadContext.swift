@@ -3,12 +3,12 @@ package import ApusCore
 /// Where everything stands that trampolines share with each other and with `apus`: one table, used by the
 /// programs, their interpreter and the recorder.
 ///
-/// Three regions live in the traced process:
+/// Three regions live in the traced process, the first two side by side:
 ///
 /// ```
-/// private (anonymous, inherited by fork)   contexts │ cursors (wiped by fork) │ chunk table
-/// mirror  (anonymous, not reserved)        one mirror chunk for each slot of the chunk table
-/// shared  (a memfd, mapped by apus too)    control │ arenas │ consumed words │ lost calls │ counts │ buffers
+/// private (anonymous, inherited by fork)   contexts │ cursors (wiped by fork)
+/// shared  (a memfd, mapped by apus too)    control │ progress │ lost calls │ counts │ buffers
+/// tables  (anonymous, not reserved)        chunk table │ mirror: one mirror chunk for each slot of the table
 /// ```
 package enum ThreadContext {
   /// Bytes from one context to the next, and from one cursor to the next.
@@ -52,29 +52,37 @@ package enum ThreadContext {
   package static let depth: Int32 = 48
   /// The outermost open root frame, or 0 (with `--root` only).
   package static let rootFrame: Int32 = 56
-  /// The buffer's address. Fork's child keeps it: a handler may fork between a reservation and its store, which in the
-  /// child goes to the buffer that `apus` has replaced by private pages, or that nobody reads.
+  /// The buffer's address. Fork's child keeps it: a handler may fork just before an event is stored, and the child's
+  /// store goes to the buffer that `apus` has replaced by private pages, or that nobody reads.
   package static let bufferBase: Int32 = 64
-  /// The buffer's size − 1: the event that is reserved at position p stands at base + ((p + 8) & mask). Kept over a fork
-  /// for the same reason.
+  /// The buffer's size − 1: the event at position p stands at base + (p & mask). Kept over a fork for the same reason.
   package static let bufferMask: Int32 = 72
+  /// While an unwinder walks: the frame address of its first function, else 0. Nothing is armed meanwhile, by no
+  /// handler that interrupts it.
+  package static let unwinding: Int32 = 80
 
-  // Offsets from a context to the words of its cursor. Zero after a fork: position 0 is not below limit 0.
+  // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 
-  /// Bytes of events reserved so far.
-  package static let position = cursorDistance + 0
-  /// Events may be reserved while the position is below.
-  package static let limit = cursorDistance + 8
-  /// The address of the shared word that says how many bytes `apus` has consumed.
-  package static let consumedAddress = cursorDistance + 16
+  /// Events may be written while the position is below.
+  package static let limit = cursorDistance + 0
   /// The buffer's size in bytes; 0 for a thread without a buffer.
-  package static let capacity = cursorDistance + 24
+  package static let capacity = cursorDistance + 8
   /// This thread's call counters, 8 bytes a function (count level).
-  package static let counters = cursorDistance + 32
+  package static let counters = cursorDistance + 16
   /// Returns of recorded calls that found the buffer full.
-  package static let pendingReturns = cursorDistance + 40
+  package static let pendingReturns = cursorDistance + 24
   /// Not 0 while a session lasts.
-  package static let session = cursorDistance + 48
+  package static let session = cursorDistance + 32
+
+  /// From a context to its progress words: they follow the control page, which follows the cursors.
+  package static let progressDistance = 2 * cursorDistance + SharedControl.size
+
+  // Offsets from a context to its progress words, in the shared region: what the thread and the reader tell each other.
+
+  /// Bytes of events written so far; only the thread raises it.
+  package static let position = progressDistance + 0
+  /// Bytes of events consumed so far; only the reader raises it.
+  package static let consumed = progressDistance + 64
 }
 
 /// The chunk table: which piece of which stack has which mirror.
@@ -174,7 +182,7 @@ package enum SharedControl {
   }
 
   /// The control page's bytes.
-  package static let size = 4096
+  package static let size: Int32 = 4096
 }
 
 /// What the programs must know of one session: addresses in the traced process, and the policy.

@@ -118,6 +118,41 @@ extension ProgramBuilder {
     shiftLeft(word, 3)
   }
 
+  /// Loads the window of the context in v1 as a whole: in this order, and with this check of `current`, a window
+  /// that a handler has changed in between is noticed (`changed`). v3 is changed.
+  mutating func window(
+    low: ProbeRegister, delta: ProbeRegister, current: ProbeRegister, changed: ProbeLabel
+  ) {
+    load(low, .v1, ThreadContext.windowLow)
+    branch(low, .equal, .immediate(0), changed)
+    load(delta, .v1, ThreadContext.windowDelta)
+    load(current, .v1, ThreadContext.current)
+    move(.v3, current)
+    subtract(.v3, .register(low))
+    branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), changed)
+  }
+
+  /// `mirror` = the mirror entry of `frame` by the delta that ``window(low:delta:current:changed:)`` has loaded.
+  mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister, delta: ProbeRegister) {
+    move(mirror, frame)
+    add(mirror, .register(mirror))
+    add(mirror, .register(delta))
+  }
+
+  /// An unwinder is no longer at work if its first function's frame is not below the one in `frame`, on the same stack.
+  /// (A hook among its last instructions may stand a few words lower.) Changes v0 and v3.
+  mutating func endUnwinding(at frame: ProbeRegister) {
+    let none = label()
+    load(.v0, .v1, ThreadContext.unwinding)
+    branch(.v0, .equal, .immediate(0), none)
+    move(.v3, frame)
+    subtract(.v3, .register(.v0))
+    add(.v3, .immediate(128))
+    branch(.v3, .aboveOrEqual, .immediate(1 << 30), none)
+    storeConstant(.v1, ThreadContext.unwinding, 0)
+    place(none)
+  }
+
   /// `mirror` = the mirror entry of `frame`, in the window of the context in v1.
   package mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister) {
     move(mirror, frame)

@@ -24,7 +24,8 @@ extension ProbeProgram {
   /// Entry, in this order, so that a signal at any point finds things whole:
   /// 1. The checks; nothing is changed yet.
   /// 2. The event (``ProgramBuilder/append(full:retry:)``).
-  /// 3. The mirror entry, then `current`.
+  /// 3. The mirror entry, then `current`. A handler that jumped out of a window of its own may have left that one:
+  ///    the call is then not followed, but its return address stays where it is.
   /// 4. The body is called, which takes the return address out of the stack.
   ///
   /// Return: the return address goes back to the stack, the mirror entry is cleared, `current` goes out by one frame,
@@ -59,13 +60,15 @@ extension ProbeProgram {
     b.appendFunctionEvent(.entry, function, environment, full: slow, retry: slow)
     b.emit(.frameAddress(.v2))
     b.mirrorEntry(.v0, of: .v2)
-    b.emit(.loadReturnAddress(.v3))
-    b.store(.v0, StackChunk.returnAddress, .v3)
+    // `current` after the window's delta: a handler that left a window of its own (by a jump) shows here.
     b.load(.v3, .v1, ThreadContext.current)
     b.subtract(.v3, .v2)
+    b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), pass)
     b.shiftLeft(.v3, StackChunk.distanceShift)
     b.or(.v3, .immediate(Int32(returnWord)))
     b.store(.v0, StackChunk.frame, .v3)
+    b.emit(.loadReturnAddress(.v3))
+    b.store(.v0, StackChunk.returnAddress, .v3)
     b.store(.v1, ThreadContext.current, .v2)
     if environment.depthLimit != nil {
       b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(1)))
@@ -76,8 +79,9 @@ extension ProbeProgram {
     b.homeContext(environment)
     b.emit(.frameAddress(.v2))
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slowExit)
-    b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
+    // `current` after the window's delta, as above.
     b.mirrorEntry(.v0, of: .v2)
+    b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
     b.load(.v3, .v0, StackChunk.returnAddress)
     b.emit(.storeReturnAddress(.v3))
     b.storeConstant(.v0, StackChunk.returnAddress, 0)
@@ -191,54 +195,50 @@ extension ProgramBuilder {
   }
 
   /// Takes the entry event back, and leaves, if it is the last event and its call was short:
-  /// 1. The word before the position is read: is it an entry of this function, not older than the minimum?
-  /// 2. It is exchanged for zero, against the reader, which exchanges too.
-  /// 3. The position goes back, unless a handler has appended; then the place gets a padding word.
+  /// 1. The last word is read: is it an entry of this function, not older than the minimum?
+  /// 2. It is exchanged for zero, against the reader, which exchanges too: one of the two gets it.
+  /// 3. The position goes back by 8, unless a handler has appended, or comes now; then the zero stays, and the reader
+  ///    passes over it (which it does with a zero that is not the last word).
   ///
-  /// The context is in v1 and the return event's low bits in v3, which are kept; changes v0 and v2.
+  /// The context is in v1 and the return event's low bits in v3, which are kept; changes v0, v2 and v4.
   fileprivate mutating func takeBack(_ function: UInt32, minimumTicks: Int32) {
     let keep = label()
     let other = label()
-    let filled = label()
+    let taken = label()
     let entry = Int32(EventWord(.entry, function: function, time: 0).rawValue)
-    // v2 = the place of the last event, v0 = its word
-    load(.v2, .v1, ThreadContext.position)
-    and(.v2, .at(.v1, ThreadContext.bufferMask))
+    // Entered by a tail call, the frame's function is another than this stub's.
     branch(.v3, .notEqual, .immediate(entry + 1), other)
     load(.v0, .v1, ThreadContext.capacity)
     branch(.v0, .equal, .immediate(0), other)
+    emit(.timestamp(.v3, scratch: .v0))
+    // v2 = the place of the last event, v0 = its word, v3 = now
+    load(.v2, .v1, ThreadContext.position)
+    subtract(.v2, .immediate(8))
+    and(.v2, .at(.v1, ThreadContext.bufferMask))
     add(.v2, .at(.v1, ThreadContext.bufferBase))
     load(.v0, .v2)
-    move(.v3, .v0)
-    and(.v3, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
-    branch(.v3, .notEqual, .immediate(entry), keep)
-    emit(.timestamp(.v3, scratch: .v0))
-    load(.v0, .v2)
-    shiftRight(.v0, UInt8(EventWord.timeShift))
-    subtract(.v3, .register(.v0))
+    move(.v4, .v0)
+    and(.v4, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    branch(.v4, .notEqual, .immediate(entry), keep)
+    move(.v4, .v0)
+    shiftRight(.v4, UInt8(EventWord.timeShift))
+    subtract(.v3, .v4)
     shiftLeft(.v3, UInt8(EventWord.timeShift))
     shiftRight(.v3, UInt8(EventWord.timeShift))
     branch(.v3, .aboveOrEqual, .immediate(minimumTicks), keep)
-    // Once more: the reader may have taken it since, and a zero must not be exchanged for a zero.
-    load(.v0, .v2)
-    move(.v3, .v0)
-    and(.v3, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
-    branch(.v3, .notEqual, .immediate(entry), keep)
     constant(.v3, 0)
     emit(.atomicCompareExchange(ProbeAddress(.v2), expected: .v0, desired: .v3, otherwise: keep))
     load(.v0, .v1, ThreadContext.position)
     move(.v3, .v0)
-    and(.v3, .at(.v1, ThreadContext.bufferMask))
-    add(.v3, .at(.v1, ThreadContext.bufferBase))
-    branch(.v3, .notEqual, .register(.v2), filled)
-    move(.v3, .v0)
     subtract(.v3, .immediate(8))
+    move(.v4, .v3)
+    and(.v4, .at(.v1, ThreadContext.bufferMask))
+    add(.v4, .at(.v1, ThreadContext.bufferBase))
+    branch(.v4, .notEqual, .v2, taken)
     emit(
       .localCompareExchange(
-        ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: filled))
-    emit(.leave)
-    place(filled)
-    storeConstant(.v2, 0, Int32(EventWord(.padding, payload: 0, time: 0).rawValue))
+        ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: taken))
+    place(taken)
     emit(.leave)
     place(keep)
     constant(.v3, EventWord(.return, function: function, time: 0).rawValue)

@@ -36,6 +36,7 @@ extension ProbeProgram {
   /// For functions that walk the stack: return addresses are put back first.
   package static func disarmHook() -> ProbeProgram {
     var b = ProgramBuilder()
+    b.emit(.frameAddress(.v2))
     b.call(.disarm)
     b.emit(.jumpBody)
     return b.program("disarmHook", .stub)
@@ -62,6 +63,8 @@ extension ProbeProgram {
     let out = b.label()
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
+    b.emit(.frameAddress(.v2))
+    b.endUnwinding(at: .v2)
     b.call(.arm)
     b.place(out)
     b.emit(.jumpBody)

@@ -11,32 +11,36 @@ extension ProgramBuilder {
     }
   }
 
-  /// Reserves one event of the thread whose context is in v1 and writes v2 there.
+  /// Writes v2 as the next event of the thread whose context is in v1.
   ///
   /// The protocol between a writer, its own signal handlers, and the reader:
   /// 1. The position is read; at or above the limit, there is no room (`full`).
-  /// 2. The position goes up by 8 if it is still what was read: a handler that came between has used the place, and
-  ///    its own events stand there (`retry`).
-  /// 3. The word is written in the place; it was zero before, and is not zero now. Until then, the reader stops before it.
+  /// 2. The word is stored in the position's place, which nobody reads yet. A handler that comes between stores its own
+  ///    words there and after it, and raises the position past them.
+  /// 3. The position goes up by 8 if it is still what was read (a release: whoever reads the position sees the word).
+  ///    Otherwise a handler's words stand there, and the event is written anew (`retry`).
+  ///
+  /// A handler may leave for good at any of these points (siglongjmp, cancellation): nothing is half done.
   ///
   /// Changes v0 and v3.
   mutating func append(full: ProbeLabel, retry: ProbeLabel) {
     load(.v0, .v1, ThreadContext.position)
     branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
     move(.v3, .v0)
+    and(.v3, .at(.v1, ThreadContext.bufferMask))
+    add(.v3, .at(.v1, ThreadContext.bufferBase))
+    store(.v3, 0, .v2)
+    move(.v3, .v0)
     add(.v3, .immediate(8))
     emit(
       .localCompareExchange(
         ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: retry))
-    and(.v3, .at(.v1, ThreadContext.bufferMask))
-    add(.v3, .at(.v1, ThreadContext.bufferBase))
-    store(.v3, 0, .v2)
   }
 }
 
 extension Routine {
   /// Appends an event, and does what must be done when the buffer seems full:
-  /// 1. The reader's word says how much it has consumed (acquire: the zeros that it wrote before are seen).
+  /// 1. The reader's word says how much it has consumed (acquire: its reads of the places were before).
   /// 2. With room for three events, the limit is raised. Returns that were lost meanwhile are logged as a gap, with
   ///    the stack chunk, before anything else.
   /// 3. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
@@ -58,9 +62,9 @@ extension Routine {
     b.emit(.returnFromRoutine)
 
     b.place(full)
-    b.load(.v3, .v1, ThreadContext.consumedAddress)
+    b.load(.v3, .v1, ThreadContext.capacity)
     b.branch(.v3, .equal, .immediate(0), lost)
-    b.emit(.loadAcquire(.v3, ProbeAddress(.v3)))
+    b.emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
     b.add(.v3, .at(.v1, ThreadContext.capacity))
     b.load(.v2, .v1, ThreadContext.position)
     b.add(.v2, .immediate(24))

@@ -13,7 +13,8 @@ package enum Routine: String, Sendable, CaseIterable {
   case logStack
   /// v1: context, v2: a frame → v0: 1 if the thread's window now holds the frame. Keeps v1 and v2.
   case switchWindow
-  /// v1: context, v2: an address → open frames below it were left without returning. Keeps v1 and v2.
+  /// v1: context, v2: an address → open frames below it were left without returning; v3: the window (slot and mark, as
+  /// in ``StackChunk/outerSlot``) that the last of them that changed the window would have changed back to, or 0. Keeps v1.
   case leaveFrames
   /// v1: context → the innermost open frame returns to us again, if its return address was put back. Keeps v1.
   case arm
@@ -27,7 +28,7 @@ package enum Routine: String, Sendable, CaseIterable {
   case logEntry
   /// v0: function; counts the call where the fast path could not (count level).
   case count
-  /// Puts all caller return addresses back where they belong: an unwinder is about to read them.
+  /// v2: the frame of a function that is about to walk the stack → all caller return addresses are back where they belong.
   case disarm
   /// v2: an unwinder lands in the frame at this address: closes the frames below, arms the innermost that is left.
   case land

@@ -2,7 +2,8 @@ extension Routine {
   /// How many windows `disarm` follows outwards.
   static let windowLimit: Int32 = 4096
 
-  /// Puts the real return address back into every open frame, window by window outwards.
+  /// Puts the real return address back into every open frame, window by window outwards. v2 is the frame address of
+  /// the function that is about to walk.
   ///
   /// A frame in the chain may have been left, and its stack be gone: the accesses may fault, and only what is an address
   /// of ours is replaced.
@@ -11,15 +12,23 @@ extension Routine {
     let out = b.label()
     let done = b.label()
     let skip = b.label()
+    let idle = b.label()
+    let begun = b.label()
     // v4 = frame, v5 = windows left, v6 = the window's end, v7 = the window's delta
+    b.move(.v4, .v2)
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
-    b.load(.v4, .v1, ThreadContext.current)
-    b.branch(.v4, .below, .immediate(2), out)
+    // A frame of an unwinder that is no more is overwritten; one that a handler's unwinder interrupts is kept.
+    b.endUnwinding(at: .v4)
+    b.load(.v0, .v1, ThreadContext.unwinding)
+    b.branch(.v0, .equal, .immediate(0), idle)
+    b.jump(begun)
+    b.place(idle)
+    b.store(.v1, ThreadContext.unwinding, .v4)
+    b.place(begun)
     b.count(.unwinderCalls, environment, scratch: .v0)
-    b.load(.v6, .v1, ThreadContext.windowLow)
+    b.window(low: .v6, delta: .v7, current: .v4, changed: out)
     b.add(.v6, .immediate(Int32(StackChunk.size)))
-    b.load(.v7, .v1, ThreadContext.windowDelta)
     b.constant(.v5, UInt64(windowLimit))
     let next = b.here()
     b.branch(.v4, .aboveOrEqual, .v6, done)
@@ -79,14 +88,12 @@ extension Routine {
     b.move(.v4, .v2)
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
-    b.load(.v5, .v1, ThreadContext.current)
-    b.branch(.v5, .below, .immediate(2), out)
-    b.load(.v6, .v1, ThreadContext.windowLow)
+    b.endUnwinding(at: .v4)
+    b.window(low: .v6, delta: .v7, current: .v5, changed: out)
     b.move(.v2, .v4)
     b.subtract(.v2, .v6)
     b.branch(.v2, .below, .immediate(Int32(StackChunk.size)), inside)
     b.add(.v6, .immediate(Int32(StackChunk.size)))
-    b.load(.v7, .v1, ThreadContext.windowDelta)
     let next = b.here()
     b.branch(.v5, .aboveOrEqual, .v6, arm)
     b.move(.v3, .v5)
@@ -130,6 +137,10 @@ extension Routine {
     b.place(inside)
     b.move(.v2, .v4)
     b.call(.leaveFrames)
+    // A frame that was left would have changed the window back.
+    b.branch(.v3, .equal, .immediate(0), arm)
+    b.move(.v2, .v3)
+    b.restoreWindow(environment)
     b.place(arm)
     b.call(.arm)
     b.place(out)

@@ -9,10 +9,10 @@ extension PtraceTracer {
       if !ready.isEmpty { return ready.removeFirst() }
       // Before asking the kernel: a SIGCHLD that comes after its answer is then still in the descriptor.
       _ = childEvents.take()
-      if let (thread, status) = try collect() {
-        try accept(thread, status)
-        continue
-      }
+      // All that there is: the kernel looks through its list from the same end each time, so a thread that stops often
+      // would hide the others for ever.
+      while let (thread, status) = try collect() { try accept(thread, status) }
+      if !ready.isEmpty { continue }
       if isEmpty { return nil }
       var rest: Int?
       if let timeoutMilliseconds {

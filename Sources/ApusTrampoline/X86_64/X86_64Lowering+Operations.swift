@@ -125,8 +125,8 @@ extension X86_64Lowering {
     }
   }
 
-  /// `cmpxchg`, which wants the expected value in rax and on failure spoils rax; what v0 holds is kept, if it may be
-  /// needed, in the register of `expected`. Moves leave the flags alone.
+  /// `cmpxchg`, which wants the expected value in rax and on failure spoils rax; what v0 holds is kept, if it
+  /// may be needed, in the register of `expected`. Moves leave the flags alone.
   private mutating func compareExchange(
     _ address: ProbeAddress, _ expected: ProbeRegister, _ desired: ProbeRegister, lock: Bool
   ) {

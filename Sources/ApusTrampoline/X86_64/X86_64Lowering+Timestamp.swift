@@ -2,8 +2,8 @@ import ApusISA
 import ApusProbe
 
 extension X86_64Lowering {
-  /// `rdtsc` leaves the counter's halves in eax and edx. Where rax or rdx holds a probe register that must keep its
-  /// value, it is kept in the result's register, in the scratch register, or on the stack.
+  /// `rdtsc` leaves the counter's halves in eax and edx. Where rax or rdx holds a probe register that must
+  /// keep its value, it is kept in the result's register, in the scratch register, or on the stack.
   mutating func timestamp(_ result: ProbeRegister, _ scratch: ProbeRegister) {
     let d = machine(result)
     let s = machine(scratch)

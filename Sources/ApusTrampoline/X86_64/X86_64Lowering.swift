@@ -3,8 +3,8 @@ import ApusProbe
 
 /// Lowers one program to x86-64.
 ///
-/// A program is cut into *regions*, the parts that control reaches without a call of the body in between: all of a
-/// region runs with the same machine registers on the stack. A stub looks like this:
+/// A program is cut into *regions*, the parts that control reaches without a call of the body in between: all
+/// of a region runs with the same machine registers on the stack. A stub looks like this:
 ///
 /// ```
 ///   [rsp]  R, the caller's return address; this place is the frame address

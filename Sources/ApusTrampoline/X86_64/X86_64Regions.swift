@@ -2,8 +2,8 @@ import ApusProbe
 
 /// Which instructions belong to which region, and what each region needs.
 ///
-/// Nodes 0 to n − 1 are the n labels, the next is the program's start, and each call of the body makes one more.
-/// Nodes between which control flows are united.
+/// Nodes 0 to n − 1 are the n labels, the next is the program's start, and each call of the body makes one
+/// more. Nodes between which control flows are united.
 struct X86_64Regions {
   /// For each instruction, its node; −1 for unreachable ones.
   var nodes: [Int] = []

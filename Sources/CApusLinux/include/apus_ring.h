@@ -4,27 +4,12 @@
 
 #include <stdint.h>
 
-// How many of `count` words from `words` on are not zero, before the first that is.
-static inline uint64_t apus_written_words(uintptr_t words, uint64_t count) {
-  const uint64_t *at = (const uint64_t *)words;
-  uint64_t n = 0;
-  while (n < count && __atomic_load_n(at + n, __ATOMIC_RELAXED) != 0) n++;
-  __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  return n;
-}
-
 // How many of `count` words tell of a call: the kinds entry and tail, which alone have bit 1 clear.
 static inline uint64_t apus_count_calls(uintptr_t words, uint64_t count) {
   const uint64_t *at = (const uint64_t *)words;
   uint64_t calls = 0;
   for (uint64_t n = 0; n < count; n++) calls += (at[n] >> 1 & 1) ^ 1;
   return calls;
-}
-
-// Writes zeros; who publishes the place afterwards does so with release.
-static inline void apus_clear_words(uintptr_t words, uint64_t count) {
-  uint64_t *at = (uint64_t *)words;
-  for (uint64_t n = 0; n < count; n++) __atomic_store_n(at + n, 0, __ATOMIC_RELAXED);
 }
 
 // Takes a word out: what stood there, and zero from now on, in one step against a writer that takes it back.

@@ -12,7 +12,8 @@ struct X86_64RelocatorLibraryTests {
     var bound: Address
   }
 
-  /// The functions in the dynamic symbol table; in these libraries text stands at equal addresses and offsets.
+  /// The functions in the dynamic symbol table; in these libraries text stands at equal addresses and
+  /// offsets.
   private func functions(_ path: String) throws -> [Function] {
     let scratch = try Scratch()
     try scratch.run("nm -D -n --defined-only '\(path)' > symbols && readelf -lW '\(path)' > segments")

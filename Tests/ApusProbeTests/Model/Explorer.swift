@@ -82,10 +82,10 @@ struct Explorer {
     case .earlyReader:
       var copy = world
       copy.drainStores(0)
-      let zeros = copy.readEarly(0)
+      copy.readEarly(0)
       while copy.memory.early != nil, !copy.memory.earlyIsDue, copy.advance(0) {}
       copy.drainStores(0)
-      copy.finishEarlyRead(0, zeros)
+      copy.finishEarlyRead(0)
       return end(copy)
     }
     return nil
@@ -175,9 +175,24 @@ extension World {
     if onAlternate, !fibres[fibre].levels.contains(where: { alternate.contains($0.frame) }) {
       frame = Self.alternateTop
     }
+    restartAppend(fibre)
     drainStores(thread)
     fibres[fibre].levels.append(Activation(kind: .handler, frame: frame, operations: operations))
     return true
+  }
+
+  /// The tracer's part when a signal is delivered in the middle of an append, between the load of the position and its
+  /// exchange: the thread starts the append anew after the handler, since its late store would hit the handler's words.
+  private mutating func restartAppend(_ fibre: Int) {
+    guard let machine = fibres[fibre].levels.last?.interpreter else { return }
+    let (entry, index) = machine.place
+    let code = setup.linked.programs[entry.index].instructions
+    guard let end = code[index...].firstIndex(where: \.isPositionExchange),
+      let start = code[..<end].lastIndex(where: \.isPositionLoad), start < index,
+      case .localCompareExchange(_, _, _, let retry) = code[end],
+      let target = code.firstIndex(of: .label(retry))
+    else { return }
+    fibres[fibre].levels[fibres[fibre].levels.count - 1].interpreter?.go(to: target)
   }
 
   /// Makes this world the child of a fork: only the first thread goes on, and cursors read as zero.
@@ -205,6 +220,14 @@ extension World {
 }
 
 extension ProbeInstruction {
+  /// The end of an append.
+  var isPositionExchange: Bool {
+    if case .localCompareExchange(let place, _, _, _) = self { place.offset == ThreadContext.position } else { false }
+  }
+  /// The beginning of an append.
+  var isPositionLoad: Bool {
+    if case .load(_, let place, .eight) = self { place.offset == ThreadContext.position } else { false }
+  }
   /// Whether it touches memory, reads the clock, or changes who runs.
   var isVisible: Bool {
     switch self {

@@ -5,13 +5,12 @@ enum ModelLayout {
   static let contexts: UInt64 = 0x10_0000_0000
   static let chunkTable: UInt64 = 0x20_0000_0000
   static let mirror: UInt64 = 0x30_0000_0000
-  static let control: UInt64 = 0x40_0000_0000
-  static let lostCalls = control + 0x2000
-  static let sharedCounts = control + 0x3000
-  static let consumed = control + 0x4000
-  static let rings = control + 0x10000
+  static let control = contexts + UInt64(2 * ThreadContext.cursorDistance)
+  static let lostCalls = control + 0x80_0000
+  static let sharedCounts = control + 0x80_1000
+  static let rings = control + 0x81_0000
   static let ringDistance: UInt64 = 0x1000
-  static let sharedEnd = control + 0x20000
+  static let sharedEnd = control + 0x82_0000
   static let arena: UInt64 = 0x50_0000_0000
   static let slowReturn = arena + 0x8000
   static let arenaSize: UInt64 = 0x10000
@@ -62,7 +61,7 @@ enum ModelLayout {
     let place = ThreadContext.home(of: threadPointers[thread]) + (thread == 2 ? 1 : 0)
     return contexts + UInt64(place * ThreadContext.stride)
   }
-  static func consumed(_ thread: Int) -> UInt64 { consumed + UInt64(thread * 64) }
+  static func consumed(_ thread: Int) -> UInt64 { context(thread) + UInt64(ThreadContext.consumed) }
   static func ring(_ thread: Int) -> UInt64 { rings + UInt64(thread) * ringDistance }
 
   /// The environment of a session.

@@ -7,6 +7,7 @@ enum Scenarios {
   /// A handler that throws and catches.
   static let throwing: [Op] = [.protect(9, [.call(6, [.cleanup([.call(7, [.raise(9)])], [.call(8, [])])])])]
   static let throwingUntraced: [Op] = [.protect(9, [.untraced([.raise(9)])])]
+  static let jumping: [Op] = [.protect(9, [.call(6, [.call(7, [.longjmp(9)])])])]
   static let walking: [Op] = [.call(6, [.backtrace, .call(7, [])])]
   static let walkingUntraced: [Op] = [.backtrace]
 
@@ -76,13 +77,18 @@ enum Scenarios {
       threads: [[.call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [.raise(1)])])])]), .call(5, [.call(2, [])])]), .call(3, [])]],
       startsAtEdge: true, injections: signals, leavesNothing: false),
     Scenario(
-      name: "small buffer, waiting", ringEvents: 8, threads: [nested + nested], injections: signals + forks + [.earlyReader, .reader]),
+      name: "small buffer, waiting", ringEvents: 16, threads: [nested + nested + nested], injections: signals + forks + [.earlyReader, .reader]),
     Scenario(
       name: "small buffer, dropping", waits: false, ringEvents: 8, threads: [nested + [.read] + nested + [.call(2, [])]],
-      injections: [
-        .handler(calls), .alternate(calls), .handler([.read] + calls), .alternate([.read] + calls), .handler(throwing),
-        .reader, .earlyReader,
-      ] + forks),
+      injections: [.handler(calls), .handler([.read] + calls), .handler(throwing), .reader, .earlyReader] + forks),
+    Scenario(
+      name: "small buffer, dropping, alternate stack", waits: false, ringEvents: 8,
+      threads: [nested + [.read] + nested + [.call(2, [])]],
+      injections: [.alternate(calls), .alternate([.read] + calls), .alternate(throwing)], isExact: false,
+      leavesNothing: false),
+    Scenario(
+      name: "jumps within handlers", threads: [nested], injections: [.handler(jumping), .alternate(jumping)],
+      isExact: false, leavesNothing: false),
     Scenario(
       name: "depth limit", depthLimit: 2, threads: [nested],
       injections: [.handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])])] + forks),

@@ -36,11 +36,15 @@ extension World {
     fibres[fibre].levels.lastIndex { $0.mark == mark || $0.cleanup != nil }
   }
 
-  /// An unwinder must see the real return address of every frame on its stack, except where a stub stands
-  /// between its body and its caller.
+  /// An unwinder must see the real return address of every frame on its stack, but need not get past a stub that a
+  /// handler has interrupted.
   private mutating func checkUnwindable(_ fibre: Int) {
-    for level in fibres[fibre].levels {
-      guard case .function = level.kind, level.interpreter == nil || !level.isLeaving else { continue }
+    let levels = fibres[fibre].levels
+    let first = levels.indices.last { index in
+      if case .handler = levels[index].kind { levels[index - 1].interpreter != nil } else { false }
+    }
+    for level in levels[(first ?? 0)...] {
+      guard case .function = level.kind else { continue }
       if load(level.frame) != level.token {
         fail("an unwinder sees 0x\(String(load(level.frame), radix: 16)) in the frame of \(level.function)")
       }

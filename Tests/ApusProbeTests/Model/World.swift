@@ -33,17 +33,17 @@ struct World: Sendable {
     try prepareShared()
     for (index, script) in scenario.threads.enumerated() {
       threads.append(ModelThread(fibre: index, context: scenario.contexts[index]))
-      let top = index == 0 && scenario.startsAtEdge ? ModelLayout.edgeTop : ModelLayout.stackTops[index]
+      let top = index == 0 && scenario.startsAtEdge ? ModelLayout.edgeTop : ModelLayout.stackTops[index + 1]
       fibres.append(Fibre(top: top, levels: [Activation(kind: .base, frame: top, operations: script)]))
     }
     for (index, script) in scenario.fibres.enumerated() {
-      let top = ModelLayout.stackTops[scenario.threads.count + index]
+      let top = ModelLayout.stackTops[scenario.threads.count + index + 1]
       fibres.append(Fibre(top: top, levels: [Activation(kind: .base, frame: top, operations: script)]))
     }
   }
 
   /// The alternate signal stack's top.
-  static let alternateTop = ModelLayout.stackTops[5]
+  static let alternateTop = ModelLayout.stackTops[0]
 
   private mutating func prepareShared() throws(ProbeFault) {
     let control = ModelLayout.control
@@ -58,7 +58,6 @@ struct World: Sendable {
       try memory.setGlobal(field(ThreadContext.limit), size)
       try memory.setGlobal(field(ThreadContext.bufferBase), ModelLayout.ring(index))
       try memory.setGlobal(field(ThreadContext.bufferMask), size - 1)
-      try memory.setGlobal(field(ThreadContext.consumedAddress), ModelLayout.consumed(index))
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)
     }

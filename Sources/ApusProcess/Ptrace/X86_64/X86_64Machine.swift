@@ -51,7 +51,7 @@ struct X86_64Machine: PtraceMachine {
     } else if registers.result == Self.restartByBlock {
       // rt_sigreturn empties the restart block, so restart_syscall would give EINTR. The call itself, made again
       // from its start, only waits longer.
-      result.result = 219
+      result.result = Int64(bitPattern: call == Self.restartCall ? original ?? call : call)
     } else {
       return registers
     }
