@@ -56,7 +56,8 @@ package struct DoctorCommand: ParsableCommand {
     do throws(SystemError) {
       switch try KernelSettings.ptraceScope() ?? 0 {
       case 0: return Finding(isGood: true, what: "ptrace: own processes, running ones too")
-      case 1: return Finding(isGood: true, what: "ptrace: programs that apus starts (kernel.yama.ptrace_scope = 1)")
+      case 1:
+        return Finding(isGood: true, what: "ptrace: programs that apus starts (kernel.yama.ptrace_scope = 1)")
       case 2:
         return Finding(
           isGood: geteuid() == 0, what: "ptrace: administrators only (kernel.yama.ptrace_scope = 2)",
@@ -79,7 +80,10 @@ package struct DoctorCommand: ParsableCommand {
       }
       _ = try FileDescriptor.memory(named: "apus-doctor", bytes: 4096, executable: true)
       return Finding(isGood: true, what: "executable memory files (memfd_create)")
-    } catch { return Finding(isGood: false, what: "memory files: \(error)", advice: "a seccomp filter may forbid them") }
+    } catch {
+      return Finding(
+        isGood: false, what: "memory files: \(error)", advice: "a seccomp filter may forbid them")
+    }
   }
 
   private var counter: Finding {
@@ -98,7 +102,9 @@ package struct DoctorCommand: ParsableCommand {
       let mode = try KernelSettings.overcommitMemory() ?? 0
       return Finding(
         isGood: mode != 2, what: "memory overcommitment (vm.overcommit_memory = \(mode))",
-        advice: "with strict accounting apus reserves less, and fewer stacks can be recorded at once: sysctl vm.overcommit_memory=0")
+        advice:
+          "with strict accounting apus reserves less, and fewer stacks can be recorded at once: sysctl vm.overcommit_memory=0"
+      )
     } catch { return Finding(isGood: false, what: "overcommitment: \(error)", advice: nil) }
   }
 
@@ -107,7 +113,8 @@ package struct DoctorCommand: ParsableCommand {
     _ = unsafe getrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit)
     let isUnlimited = limit.rlim_cur == rlim_t.max
     return Finding(
-      isGood: isUnlimited, what: "address space \(isUnlimited ? "not limited" : "limited to \(limit.rlim_cur >> 20) MiB")",
+      isGood: isUnlimited,
+      what: "address space \(isUnlimited ? "not limited" : "limited to \(limit.rlim_cur >> 20) MiB")",
       advice: "apus reserves addresses in the program: ulimit -v unlimited")
   }
 }

@@ -23,12 +23,16 @@ package struct RecordCommand: ParsableCommand {
     case drop, wait
   }
 
-  @Option(name: .shortAndLong, help: "The trace file to write.", completion: .file()) var output = "apus.trace"
+  @Option(name: .shortAndLong, help: "The trace file to write.", completion: .file()) var output =
+    "apus.trace"
   @Option(name: [.short, .customLong("function")], help: "Record the functions that match (repeatable).")
   var function: [String] = []
-  @Option(name: [.customShort("x"), .customLong("exclude")], help: "Do not record the functions that match (repeatable).")
+  @Option(
+    name: [.customShort("x"), .customLong("exclude")],
+    help: "Do not record the functions that match (repeatable).")
   var exclude: [String] = []
-  @Option(help: "Record the functions that match and all that they call (repeatable).") var root: [String] = []
+  @Option(help: "Record the functions that match and all that they call (repeatable).") var root: [String] =
+    []
   @Option(help: "Only functions of the modules that match (repeatable).") var module: [String] = []
   @Option(help: "count (how often), entry (each call) or graph (calls and returns).") var level = Level.graph
   @Flag(name: .customLong("no-time"), help: "Log no times: faster.") var noTime = false
@@ -113,7 +117,8 @@ package struct RecordCommand: ParsableCommand {
     if result.lost > 0 { line += ", \(result.lost) calls lost" }
     Diagnostics.note(line + "; \(output): \(result.traceBytes) bytes")
     for refusal in result.refused {
-      Diagnostics.note("\(refusal.count) functions not recorded: \(refusal.reason) (apus info \(output) names them)")
+      Diagnostics.note(
+        "\(refusal.count) functions not recorded: \(refusal.reason) (apus info \(output) names them)")
     }
     for note in result.notes { Diagnostics.note(note) }
   }

@@ -149,7 +149,9 @@ package struct ExportCommand: ParsableCommand {
     if output == "-" {
       do throws(ReportError) { sink = try standardOutput() } catch { throw CommandFailure("\(error)") }
     } else {
-      do throws(SinkError) { sink = try TextSink(creating: output) } catch { throw CommandFailure("\(error)") }
+      do throws(SinkError) { sink = try TextSink(creating: output) } catch {
+        throw CommandFailure("\(error)")
+      }
     }
     let selection = threads.selection
     let format = format

@@ -1,7 +1,7 @@
-internal import Glibc
 package import ApusCore
 package import ApusProcess
 package import ApusSystem
+internal import Glibc
 
 /// Memory that the process and we both see: a memfd made in the process.
 package enum RemoteFile {

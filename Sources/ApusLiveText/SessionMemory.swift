@@ -1,8 +1,8 @@
-internal import Glibc
 package import ApusCore
 package import ApusProbe
 package import ApusProcess
 package import ApusSystem
+internal import Glibc
 
 /// Where things stand in the shared region, in bytes from its start.
 package struct SharedLayout: Sendable, Hashable {

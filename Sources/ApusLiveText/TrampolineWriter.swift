@@ -18,6 +18,9 @@ package final class TrampolineWriter {
   package let environment: ProbeEnvironment
   /// The accesses that may fault, all of them.
   package private(set) var faults: [FaultRecovery] = []
+  /// The restartable code, in order of addresses. A thread that stands behind a range's first byte and in it, and gets a
+  /// signal, must go on at the first byte.
+  package private(set) var restartable: [AddressRange] = []
   private let lowering: Lowering
   private var routines: [ProbeSymbol: Address] = [:]
 
@@ -35,14 +38,15 @@ package final class TrampolineWriter {
     let slowReturn = try Self.lower(.slowReturn(), lowering)
     let slowAddress = try arena.allocate(slowReturn.bytes.count, modulus: 64)
     self.environment = environment(slowAddress)
-    var blobs: [(CodeBlob, Address)] = [(slowReturn, slowAddress)]
+    var blobs: [(CodeBlob, ProbeProgram, Address)] = [(slowReturn, .slowReturn(), slowAddress)]
     for routine in Routine.allCases {
-      let blob = try Self.lower(routine.program(self.environment), lowering)
+      let program = routine.program(self.environment)
+      let blob = try Self.lower(program, lowering)
       let address = try arena.allocate(blob.bytes.count, modulus: 64)
       routines[routine.symbol] = address
-      blobs.append((blob, address))
+      blobs.append((blob, program, address))
     }
-    for (blob, address) in blobs { try put(blob, at: address, body: 0) }
+    for (blob, program, address) in blobs { try put(blob, of: program, at: address, body: 0) }
   }
 
   private static func lower(
@@ -51,7 +55,9 @@ package final class TrampolineWriter {
     try lifting { () throws(LoweringError) in try lowering.lower(program) }
   }
 
-  private func put(_ blob: CodeBlob, at address: Address, body: Address) throws(LiveTextError) {
+  private func put(
+    _ blob: CodeBlob, of program: ProbeProgram, at address: Address, body: Address
+  ) throws(LiveTextError) {
     let bytes = try lifting { () throws(LoweringError) in
       try blob.placed(at: address, body: body) { routines[$0] }
     }
@@ -59,6 +65,10 @@ package final class TrampolineWriter {
     for entry in blob.faultTable {
       faults.append(
         FaultRecovery(access: address + UInt64(entry.start), recovery: address + UInt64(entry.recovery)))
+    }
+    for case .restartable(let begin, let end) in program.instructions {
+      guard let begin = blob.offset(of: begin), let end = blob.offset(of: end) else { continue }
+      restartable.append(AddressRange(address + UInt64(begin), address + UInt64(end)))
     }
   }
 
@@ -68,8 +78,21 @@ package final class TrampolineWriter {
   ) throws(LiveTextError) -> Address {
     let blob = try Self.lower(program, lowering)
     let address = try arena.allocate(blob.bytes.count, residue: residue, modulus: modulus)
-    try put(blob, at: address, body: body)
+    try put(blob, of: program, at: address, body: body)
     return address
+  }
+
+  /// Where a thread goes on that stands at `programCounter` when a signal is delivered to it; nil: where it stands.
+  package func restart(at programCounter: Address) -> Address? {
+    guard arena.range.contains(programCounter) else { return nil }
+    var low = 0
+    var high = restartable.count
+    while low < high {
+      let middle = (low + high) / 2
+      if restartable[middle].start < programCounter { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, restartable[low - 1].contains(programCounter) else { return nil }
+    return restartable[low - 1].start
   }
 
   /// Makes a stub that runs a program and then instructions that were moved from `code`, which stand at `address` in the

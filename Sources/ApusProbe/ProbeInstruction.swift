@@ -107,11 +107,13 @@ package enum ProbeInstruction: Sendable, Hashable {
   case localAdd(ProbeAddress, ProbeOperand)
   /// If memory holds `expected`, stores `desired`; otherwise goes to the label. Atomic against this thread's own
   /// signals. `expected` has an unspecified value afterwards.
-  case localCompareExchange(ProbeAddress, expected: ProbeRegister, desired: ProbeRegister, otherwise: ProbeLabel)
+  case localCompareExchange(
+    ProbeAddress, expected: ProbeRegister, desired: ProbeRegister, otherwise: ProbeLabel)
   /// Adds to 64 bits of memory, atomically against all threads; sequentially consistent.
   case atomicAdd(ProbeAddress, ProbeOperand)
   /// Like ``localCompareExchange``, against all threads; sequentially consistent.
-  case atomicCompareExchange(ProbeAddress, expected: ProbeRegister, desired: ProbeRegister, otherwise: ProbeLabel)
+  case atomicCompareExchange(
+    ProbeAddress, expected: ProbeRegister, desired: ProbeRegister, otherwise: ProbeLabel)
   /// A 64-bit load that no later access of this thread may pass.
   case loadAcquire(ProbeRegister, ProbeAddress)
   /// A 64-bit store that no earlier access of this thread may pass.
@@ -128,6 +130,11 @@ package enum ProbeInstruction: Sendable, Hashable {
   case timestamp(ProbeRegister, scratch: ProbeRegister)
   /// A hint to the processor that the thread is spinning.
   case pause
+  /// Says of the instructions between two labels, the second of which stands here: if a signal is delivered after the
+  /// first and before the last of them has been executed, the tracer makes the thread go on at the first label. So no
+  /// handler ever sees them half done, and none of them is left half done by a handler that does not return. Without a
+  /// tracer nothing happens. Does nothing itself.
+  case restartable(ProbeLabel, ProbeLabel)
   /// Stubs only: the frame address (x86_64: where the caller's return address stands).
   case frameAddress(ProbeRegister)
   /// Stubs only: reads and writes the caller's return address.

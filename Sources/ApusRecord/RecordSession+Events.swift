@@ -50,6 +50,7 @@ extension RecordSession {
       if try recover(thread, info) {
         try resume(thread, signal: 0)
       } else {
+        try restart(thread)
         try useStop(of: event)
         try resume(thread)
       }
@@ -76,7 +77,8 @@ extension RecordSession {
     // Another process: not recorded. If it has a copy of the memory, it must not write where its parent does.
     if isLive, birth != .vfork, let memory, let contexts, let gate = trampolines.first?.gate {
       let child = try lifting { () throws(TraceError) in try tracer.memory(of: owner) }
-      let mark = try lifting { () throws(ApusProcess.MemoryError) in try child.readWord(contexts.sessionMark) }
+      let mark = try lifting { () throws(ApusProcess.MemoryError) in try child.readWord(contexts.sessionMark)
+      }
       if mark == 0 {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
         try lifting { () throws(LiveTextError) in try memory.sever(in: caller) }
@@ -107,9 +109,23 @@ extension RecordSession {
     return true
   }
 
+  /// A signal is about to be delivered: what must not be seen half done begins anew after the handler.
+  private func restart(_ thread: ThreadID) throws(RecordError) {
+    guard isLive, threads[thread] != nil else { return }
+    var registers = try lifting { () throws(TraceError) in try tracer.registers(of: thread) }
+    for trampoline in trampolines {
+      guard let start = trampoline.restart(at: registers.programCounter) else { continue }
+      registers.programCounter = start
+      let changed = registers
+      return try lifting { () throws(TraceError) in try tracer.setRegisters(changed, of: thread) }
+    }
+  }
+
   /// If the loader waits for us, a stopped thread is needed: remote calls may have to be made.
   private func askForStoppedThread() throws(RecordError) {
-    guard isLive, !needsStoppedThread, let memory, memory.loaderRequests != memory.loaderAnswers else { return }
+    guard isLive, !needsStoppedThread, let memory, memory.loaderRequests != memory.loaderAnswers else {
+      return
+    }
     needsStoppedThread = true
     for thread in threads.keys {
       do throws(TraceError) {

@@ -48,7 +48,8 @@ extension RecordSession {
       case .executedAgain(isSupported: false):
         throw .process(.unsupportedMachine(process: process, why: "it runs a 32-bit program"))
       case .startedTask:
-        throw .process(.unsupportedMachine(process: process, why: "it starts tasks before it has a thread pointer"))
+        throw .process(
+          .unsupportedMachine(process: process, why: "it starts tasks before it has a thread pointer"))
       }
     }
     let found = try readModules()
@@ -136,7 +137,8 @@ extension RecordSession {
         host: HostRecord(
           command: options.command, hostName: text(name.nodename),
           kernel: "\(text(name.sysname)) \(text(name.release)) \(text(name.version))",
-          architecture: tracer.architecture.rawValue, processors: UInt64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
+          architecture: tracer.architecture.rawValue,
+          processors: UInt64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
           apusVersion: options.version, options: options.description))
       try writer.add(processes: [
         ProcessRecord(

@@ -33,7 +33,8 @@ extension RecordSession {
           if loaded.contains(instance) { continue }
           found.append(
             FoundModule(
-              image: image, sites: try CallSites(image.image), isChosen: chooser.includes(module: module.path)))
+              image: image, sites: try CallSites(image.image), isChosen: chooser.includes(module: module.path)
+            ))
         }
       } catch {
         note("\(error): its functions are not recorded")

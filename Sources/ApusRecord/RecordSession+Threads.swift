@@ -31,7 +31,8 @@ extension RecordSession {
     }
     threadCount += 1
     let record = ThreadRecord(
-      key: threadCount, process: Self.processKey, tid: UInt32(thread), name: Self.name(of: thread, in: process),
+      key: threadCount, process: Self.processKey, tid: UInt32(thread),
+      name: Self.name(of: thread, in: process),
       start: ProcessorCounter.read())
     var ring: RingReader?
     let buffer = options.level == .count ? nil : buffers?.take()

@@ -105,7 +105,9 @@ package final class RecordSession {
   private static func counterFrequency() -> UInt64 {
     let first = ApusSystem.ClockAnchor.now()
     while Clock.monotonic.now() - first.nanoseconds < 4_000_000 {}
-    guard let clock = CounterClock(first: first, last: ApusSystem.ClockAnchor.now()) else { return 1_000_000_000 }
+    guard let clock = CounterClock(first: first, last: ApusSystem.ClockAnchor.now()) else {
+      return 1_000_000_000
+    }
     return UInt64((1e9 / clock.nanosecondsPerTick).rounded())
   }
 

@@ -4,7 +4,7 @@ internal import ApusSystem
 internal import ApusTraceFile
 internal import CApusLinux
 
-/// Reads one thread's ring of events; see ``ProgramBuilder/append(full:retry:)`` for the writer's half.
+/// Reads one thread's ring of events; see ``ProgramBuilder/append(full:)`` for the writer's half.
 ///
 /// 1. The position is read (acquire): all words below it are written.
 /// 2. They are handed on. With a minimum duration they are taken by exchange with zero, since their writer may be taking

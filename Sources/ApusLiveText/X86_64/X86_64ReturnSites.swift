@@ -19,7 +19,8 @@ package enum X86_64ReturnSites {
     for instruction in instructions {
       if let target = instruction.relativeTarget { targets.insert(target) }
       switch instruction.flow {
-      case .jump(let target), .call(let target), .special(let target): if let target { targets.insert(target) }
+      case .jump(let target), .call(let target), .special(let target):
+        if let target { targets.insert(target) }
       case .branch(_, let target): targets.insert(target)
       case .next, .return, .trap: break
       }

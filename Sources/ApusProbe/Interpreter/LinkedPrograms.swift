@@ -13,7 +13,8 @@ package struct ProbeLinkError: Error, Sendable, Hashable, CustomStringConvertibl
   package var description: String {
     switch reason {
     case .undefinedLabel(let label): "probe program \(program): label \(label.rawValue) is not defined"
-    case .undefinedSymbol(let symbol): "probe program \(program) calls \(symbol.rawValue), which is not linked"
+    case .undefinedSymbol(let symbol):
+      "probe program \(program) calls \(symbol.rawValue), which is not linked"
     }
   }
 }

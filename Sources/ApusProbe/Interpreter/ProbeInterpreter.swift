@@ -62,7 +62,8 @@ package struct ProbeInterpreter: Sendable {
 
   /// Stands before an instruction of a program (normally the first), with every register poisoned.
   package init(
-    _ entry: LinkedPrograms.Entry, at index: Int = 0, of programs: LinkedPrograms, threadPointer: UInt64, frameAddress: UInt64,
+    _ entry: LinkedPrograms.Entry, at index: Int = 0, of programs: LinkedPrograms, threadPointer: UInt64,
+    frameAddress: UInt64,
     arguments: InlineArray<6, UInt64> = InlineArray(repeating: 0), time: UInt64 = 1, timeStep: UInt64 = 1,
     seed: UInt64 = 1
   ) {
@@ -91,10 +92,26 @@ package struct ProbeInterpreter: Sendable {
     return index < code.count ? code[index].instruction : nil
   }
   /// The program that the next step is in, and the place there.
-  package var place: (program: LinkedPrograms.Entry, index: Int) { (LinkedPrograms.Entry(index: program), index) }
+  package var place: (program: LinkedPrograms.Entry, index: Int) {
+    (LinkedPrograms.Entry(index: program), index)
+  }
 
   /// Goes on at another instruction of the same program, as a tracer can make a thread do.
   package mutating func go(to index: Int) { self.index = index }
+
+  /// What the tracer does when a signal is delivered: in the midst of restartable instructions, back to their first.
+  package mutating func restart() {
+    let code = programs.linked[program]
+    guard
+      let end = code[index...].firstIndex(where: {
+        if case .restartable = $0.instruction { true } else { false }
+      }),
+      case .restartable(let begin, let last) = code[end].instruction,
+      let start = code.firstIndex(where: { $0.instruction == .label(begin) }), start < index,
+      let finish = code.firstIndex(where: { $0.instruction == .label(last) }), index < finish
+    else { return }
+    index = start
+  }
 
   /// Whether a value looks like one that nothing may depend on.
   package static func isPoison(_ value: UInt64) -> Bool { value >> 48 == 0xDEAD }
@@ -139,7 +156,8 @@ package struct ProbeInterpreter: Sendable {
   /// Executes until the stub or routine is over, its body is called, or something is wrong.
   ///
   /// - Parameter limit: how many steps at most; `ran` is returned when they are used up.
-  package mutating func run<Memory: ProbeMemory>(_ memory: inout Memory, limit: Int = 1_000_000) -> ProbeStep {
+  package mutating func run<Memory: ProbeMemory>(_ memory: inout Memory, limit: Int = 1_000_000) -> ProbeStep
+  {
     for _ in 0..<limit {
       let result = step(&memory)
       if result != .ran { return result }
@@ -153,7 +171,7 @@ package struct ProbeInterpreter: Sendable {
     let linked = code[index]
     var following = index + 1
     switch linked.instruction {
-    case .label, .pause: break
+    case .label, .pause, .restartable: break
     case .constant(let d, let value): self[d] = value
     case .move(let d, let s): self[d] = self[s]
     case .load(let d, let place, let width): self[d] = try memory.load(address(place), width, .plain)
@@ -195,7 +213,8 @@ package struct ProbeInterpreter: Sendable {
     case .argument(let d, let place): self[d] = (0..<6).contains(place) ? arguments[place] : poison()
     case .call:
       calls.append(
-        Return(program: program, index: following, kept: (registers[4], registers[5], registers[6], registers[7])))
+        Return(
+          program: program, index: following, kept: (registers[4], registers[5], registers[6], registers[7])))
       for register in 4..<8 { registers[register] = poison() }
       program = linked.target
       following = 0

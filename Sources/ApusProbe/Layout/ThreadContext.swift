@@ -45,8 +45,7 @@ package enum ThreadContext {
   package static let current: Int32 = 24
   /// The window's slot in the chunk table; 0 until the thread's first event.
   package static let windowSlot: Int32 = 32
-  /// Not 0 once return addresses were put back: frames may stand open that return past us. While an exception lands:
-  /// how many windows may still be searched.
+  /// Not 0 while return addresses are put back: how many windows may still be searched for a landing.
   package static let disarmed: Int32 = 40
   /// How many traced frames are open (with `--depth` only).
   package static let depth: Int32 = 48

@@ -70,32 +70,6 @@ extension Routine {
     return b.program("leaveFrames", .routine)
   }
 
-  /// If return addresses were put back and the innermost open frame's still stands in its place, the slow return takes
-  /// it, and will arm the next one in turn. An innermost frame that returns to us says nothing of the next one: it may
-  /// have been entered since.
-  static func armProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
-    var b = ProgramBuilder()
-    let out = b.label()
-    b.load(.v0, .v1, ThreadContext.disarmed)
-    b.branch(.v0, .equal, .immediate(0), out)
-    b.load(.v0, .v1, ThreadContext.unwinding)
-    b.branch(.v0, .notEqual, .immediate(0), out)
-    b.window(low: .v5, delta: .v4, current: .v2, changed: out)
-    b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), out)
-    b.add(.v4, .v2)
-    b.add(.v4, .v2)
-    b.load(.v4, .v4, StackChunk.returnAddress)
-    b.branch(.v4, .equal, .immediate(0), out)
-    b.emit(.loadOrFault(.v0, ProbeAddress(.v2), out))
-    b.branch(.v0, .notEqual, .v4, out)
-    b.constant(.v3, environment.slowReturn)
-    b.emit(.storeOrFault(ProbeAddress(.v2), .v3, out))
-    b.count(.rearmed, environment, scratch: .v0)
-    b.place(out)
-    b.emit(.returnFromRoutine)
-    return b.program("arm", .routine)
-  }
-
   /// Everything that the fast entry path does not do: no context, no session (a forked child), another window, a tail
   /// call, frames that were left, a full buffer.
   static func enterProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
@@ -309,7 +283,7 @@ extension Routine {
     b.move(.v3, .v6)
     b.emit(.returnFromRoutine)
 
-    // No context: the chunk table alone leads to the mirror entry.
+    // No context, or no way into the frame's window: the chunk table alone leads to the mirror entry.
     b.place(orphan)
     b.move(.v3, .v5)
     b.shiftRight(.v3, StackChunk.shift)

@@ -23,7 +23,7 @@ extension ProbeProgram {
   ///
   /// Entry, in this order, so that a signal at any point finds things whole:
   /// 1. The checks; nothing is changed yet.
-  /// 2. The event (``ProgramBuilder/append(full:retry:)``).
+  /// 2. The event (``ProgramBuilder/append(full:)``).
   /// 3. The mirror entry, then `current`. A handler that jumped out of a window of its own may have left that one:
   ///    the call is then not followed, but its return address stays where it is.
   /// 4. The body is called, which takes the return address out of the stack.
@@ -37,7 +37,6 @@ extension ProbeProgram {
     let slow = b.label()
     let slowExit = b.label()
     let fullExit = b.label()
-    let retryExit = b.label()
     let pass = b.label()
     let body = b.label()
     let returnWord = EventWord(.return, function: function, time: 0).rawValue
@@ -57,7 +56,7 @@ extension ProbeProgram {
       b.load(.v3, .v1, ThreadContext.depth)
       b.branch(.v3, .aboveOrEqual, .immediate(limit), pass)
     }
-    b.appendFunctionEvent(.entry, function, environment, full: slow, retry: slow)
+    b.appendFunctionEvent(.entry, function, environment, full: slow)
     b.emit(.frameAddress(.v2))
     b.mirrorEntry(.v0, of: .v2)
     // `current` after the window's delta: a handler that left a window of its own (by a jump) shows here.
@@ -101,7 +100,7 @@ extension ProbeProgram {
     if options.minimumTicks > 0 {
       b.takeBack(function, minimumTicks: options.minimumTicks)
     }
-    b.appendReturn(environment, full: fullExit, retry: retryExit)
+    b.appendReturn(environment, full: fullExit)
     b.emit(.leave)
 
     b.place(slow)
@@ -120,7 +119,6 @@ extension ProbeProgram {
     b.emit(.storeReturnAddress(.v3))
     b.emit(.leave)
 
-    b.place(retryExit)
     b.place(fullExit)
     b.move(.v0, .v2)
     b.and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
@@ -143,23 +141,22 @@ extension ProbeProgram {
 extension ProgramBuilder {
   /// Appends an event whose function is known when the code is generated. Needs the context in v1; changes v0, v2, v3.
   mutating func appendFunctionEvent(
-    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel, retry: ProbeLabel
+    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel
   ) {
     stampedWord(
-      low: .immediate(Int32(EventWord(kind, function: function, time: 0).rawValue)), environment, scratch: .v0)
-    append(full: full, retry: retry)
+      low: .immediate(Int32(EventWord(kind, function: function, time: 0).rawValue)), environment, scratch: .v0
+    )
+    append(full: full)
   }
 
   /// Appends the return event whose low bits are in v3.
-  fileprivate mutating func appendReturn(
-    _ environment: ProbeEnvironment, full: ProbeLabel, retry: ProbeLabel
-  ) {
+  fileprivate mutating func appendReturn(_ environment: ProbeEnvironment, full: ProbeLabel) {
     if environment.isTimed {
       stampedWord(low: .v3, environment, scratch: .v0)
     } else {
       move(.v2, .v3)
     }
-    append(full: full, retry: retry)
+    append(full: full)
   }
 
   /// Passes through what no root called. The context is in v1; changes v0 and v2.

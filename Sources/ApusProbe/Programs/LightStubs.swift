@@ -24,7 +24,7 @@ extension ProbeProgram {
     let slow = b.label()
     b.homeContext(environment)
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
-    b.appendFunctionEvent(.entry, function, environment, full: slow, retry: slow)
+    b.appendFunctionEvent(.entry, function, environment, full: slow)
     b.emit(.jumpBody)
     b.place(slow)
     b.constant(.v0, UInt64(function))

@@ -15,26 +15,26 @@ extension ProgramBuilder {
   ///
   /// The protocol between a writer, its own signal handlers, and the reader:
   /// 1. The position is read; at or above the limit, there is no room (`full`).
-  /// 2. The word is stored in the position's place, which nobody reads yet. A handler that comes between stores its own
-  ///    words there and after it, and raises the position past them.
-  /// 3. The position goes up by 8 if it is still what was read (a release: whoever reads the position sees the word).
-  ///    Otherwise a handler's words stand there, and the event is written anew (`retry`).
+  /// 2. The word is stored in the position's place, which nobody reads yet.
+  /// 3. The position goes up by 8 (a release: whoever reads the position sees the word).
   ///
-  /// A handler may leave for good at any of these points (siglongjmp, cancellation): nothing is half done.
+  /// The three are restartable: a handler that is delivered in between runs before all of them. So it cannot use the place
+  /// too, and if it never comes back (siglongjmp, cancellation), nothing is half done.
   ///
   /// Changes v0 and v3.
-  mutating func append(full: ProbeLabel, retry: ProbeLabel) {
+  mutating func append(full: ProbeLabel) {
+    let begin = here()
+    let end = label()
     load(.v0, .v1, ThreadContext.position)
     branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
     move(.v3, .v0)
     and(.v3, .at(.v1, ThreadContext.bufferMask))
     add(.v3, .at(.v1, ThreadContext.bufferBase))
     store(.v3, 0, .v2)
-    move(.v3, .v0)
-    add(.v3, .immediate(8))
-    emit(
-      .localCompareExchange(
-        ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: retry))
+    add(.v0, .immediate(8))
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+    place(end)
+    emit(.restartable(begin, end))
   }
 }
 
@@ -57,7 +57,7 @@ extension Routine {
     b.constant(.v5, 0)
     let retry = b.here()
     b.stampedWord(low: .v4, environment, scratch: .v0)
-    b.append(full: full, retry: retry)
+    b.append(full: full)
     b.constant(.v0, 1)
     b.emit(.returnFromRoutine)
 
@@ -87,11 +87,9 @@ extension Routine {
     b.move(.v6, .v2)
     b.shiftLeft(.v6, UInt8(EventWord.payloadShift))
     b.or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
-    let again = b.label()
     let gapFull = b.label()
-    b.place(again)
     b.stampedWord(low: .v6, environment, scratch: .v0)
-    b.append(full: gapFull, retry: again)
+    b.append(full: gapFull)
     b.load(.v2, .v1, ThreadContext.pendingReturns)
     b.branch(.v2, .notEqual, .immediate(0), gapLoop)
     b.call(.logStack)

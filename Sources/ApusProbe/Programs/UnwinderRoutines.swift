@@ -10,67 +10,68 @@ extension Routine {
   static func disarmProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let out = b.label()
-    let done = b.label()
-    let skip = b.label()
-    let idle = b.label()
     let begun = b.label()
-    // v4 = frame, v5 = windows left, v6 = the window's end, v7 = the window's delta
+    let walk = b.label()
     b.move(.v4, .v2)
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
     // A frame of an unwinder that is no more is overwritten; one that a handler's unwinder interrupts is kept.
     b.endUnwinding(at: .v4)
     b.load(.v0, .v1, ThreadContext.unwinding)
-    b.branch(.v0, .equal, .immediate(0), idle)
-    b.jump(begun)
-    b.place(idle)
+    b.branch(.v0, .notEqual, .immediate(0), begun)
     b.store(.v1, ThreadContext.unwinding, .v4)
     b.place(begun)
     b.count(.unwinderCalls, environment, scratch: .v0)
-    b.window(low: .v6, delta: .v7, current: .v4, changed: out)
-    b.add(.v6, .immediate(Int32(StackChunk.size)))
-    b.constant(.v5, UInt64(windowLimit))
-    let next = b.here()
-    b.branch(.v4, .aboveOrEqual, .v6, done)
-    b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
-    b.call(.isOurs)
-    b.branch(.v0, .equal, .immediate(0), skip)
+    // On a stack that the thread came back to without a call of ours, the window is another.
+    b.window(low: .v6, delta: .v7, current: .v0, changed: out)
     b.move(.v3, .v4)
-    b.add(.v3, .v4)
-    b.add(.v3, .v7)
-    b.load(.v0, .v3, StackChunk.returnAddress)
-    b.branch(.v0, .equal, .immediate(0), skip)
-    b.emit(.storeOrFault(ProbeAddress(.v4), .v0, skip))
-    b.place(skip)
-    b.move(.v3, .v4)
-    b.add(.v3, .v4)
-    b.add(.v3, .v7)
-    b.load(.v0, .v3, StackChunk.frame)
-    b.move(.v2, .v0)
-    b.distance(.v0)
-    b.branch(.v0, .equal, .immediate(0), done)
-    b.add(.v4, .v0)
-    b.branch(.v4, .below, .v6, next)
-    // The window's outermost frame: did it come from another window?
-    b.shiftRight(.v2, StackChunk.hasOuterBit)
-    b.branch(.v2, .equal, .immediate(0), done)
-    b.subtract(.v5, .immediate(1))
-    b.branch(.v5, .equal, .immediate(0), done)
-    b.load(.v2, .v3, StackChunk.outerSlot)
-    b.move(.v0, .v2)
-    b.and(.v0, .immediate(1))
-    b.branch(.v0, .notEqual, .immediate(0), done)
-    b.load(.v4, .v2, StackChunk.current)
-    b.load(.v6, .v2, StackChunk.key)
-    b.shiftLeft(.v6, StackChunk.shift)
-    b.mirrorDelta(.v7, slot: .v2, low: .v6, environment, scratch: .v0)
-    b.add(.v6, .immediate(Int32(StackChunk.size)))
-    b.jump(next)
-    b.place(done)
+    b.subtract(.v3, .v6)
+    b.branch(.v3, .below, .immediate(Int32(StackChunk.size)), walk)
+    b.findOpenChunk(of: .v4, slot: .v5, end: .v6, environment, missing: walk)
+    b.move(.v2, .v4)
+    b.call(.switchWindow)
+    b.place(walk)
     b.storeConstant(.v1, ThreadContext.disarmed, windowLimit)
+    b.forEachOpenFrame(environment, done: out) { b, skip in
+      b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
+      b.move(.v2, .v4)
+      b.move(.v4, .v3)
+      b.call(.isOurs)
+      b.move(.v3, .v4)
+      b.move(.v4, .v2)
+      b.branch(.v0, .equal, .immediate(0), skip)
+      b.load(.v0, .v3, StackChunk.returnAddress)
+      b.branch(.v0, .equal, .immediate(0), skip)
+      b.emit(.storeOrFault(ProbeAddress(.v4), .v0, skip))
+    }
     b.place(out)
     b.emit(.returnFromRoutine)
     return b.program("disarm", .routine)
+  }
+
+  /// If return addresses were put back, and no unwinder is at work, every open frame whose return address still stands
+  /// in its place gets the slow return's.
+  static func armProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let out = b.label()
+    b.load(.v0, .v1, ThreadContext.disarmed)
+    b.branch(.v0, .equal, .immediate(0), out)
+    b.load(.v0, .v1, ThreadContext.unwinding)
+    b.branch(.v0, .notEqual, .immediate(0), out)
+    // First: a handler's unwinder may put addresses back again.
+    b.storeConstant(.v1, ThreadContext.disarmed, 0)
+    b.forEachOpenFrame(environment, done: out) { b, skip in
+      b.load(.v2, .v3, StackChunk.returnAddress)
+      b.branch(.v2, .equal, .immediate(0), skip)
+      b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
+      b.branch(.v0, .notEqual, .v2, skip)
+      b.constant(.v2, environment.slowReturn)
+      b.emit(.storeOrFault(ProbeAddress(.v4), .v2, skip))
+      b.count(.rearmed, environment, scratch: .v0)
+    }
+    b.place(out)
+    b.emit(.returnFromRoutine)
+    return b.program("arm", .routine)
   }
 
   /// The unwinder is about to go on in the function whose frame is in v2: the frames below are left, and the innermost
@@ -165,5 +166,72 @@ extension Routine {
     b.move(.v3, .v5)
     b.emit(.returnFromRoutine)
     return b.program("giveBack", .routine)
+  }
+}
+
+extension ProgramBuilder {
+  /// Goes to `missing` unless the chunk of the address in `frame` has a slot with open frames. `slot`, `end`, v0 and v3 are
+  /// changed.
+  fileprivate mutating func findOpenChunk(
+    of frame: ProbeRegister, slot: ProbeRegister, end: ProbeRegister, _ environment: ProbeEnvironment,
+    missing: ProbeLabel
+  ) {
+    let hit = label()
+    move(.v3, frame)
+    shiftRight(.v3, StackChunk.shift)
+    homeSlot(slot, key: .v3, environment, scratch: .v0)
+    move(end, slot)
+    add(end, .immediate(Int32(StackChunk.probeLimit * StackChunk.slotStride)))
+    let find = here()
+    load(.v0, slot, StackChunk.key)
+    branch(.v0, .equal, .v3, hit)
+    branch(.v0, .equal, .immediate(0), missing)
+    add(slot, .immediate(Int32(StackChunk.slotStride)))
+    branch(slot, .below, .register(end), find)
+    jump(missing)
+    place(hit)
+    load(.v0, slot, StackChunk.current)
+    shiftRight(.v0, StackChunk.shift)
+    branch(.v0, .notEqual, .v3, missing)
+  }
+
+  /// Does something with every open frame, from the thread's window outwards, while the routine's v1 is the context. The
+  /// body finds the frame in v4 and its mirror entry in v3, may change v0, v2 and v3, and may leave by the label `skip`.
+  /// v5 to v7 are used.
+  fileprivate mutating func forEachOpenFrame(
+    _ environment: ProbeEnvironment, done: ProbeLabel, _ body: (inout ProgramBuilder, ProbeLabel) -> Void
+  ) {
+    let skip = label()
+    // v5 = windows left, v6 = the window's end, v7 = the window's delta
+    window(low: .v6, delta: .v7, current: .v4, changed: done)
+    add(.v6, .immediate(Int32(StackChunk.size)))
+    constant(.v5, UInt64(Routine.windowLimit))
+    let next = here()
+    branch(.v4, .aboveOrEqual, .v6, done)
+    mirrorEntry(.v3, of: .v4, delta: .v7)
+    body(&self, skip)
+    place(skip)
+    mirrorEntry(.v3, of: .v4, delta: .v7)
+    load(.v0, .v3, StackChunk.frame)
+    move(.v2, .v0)
+    distance(.v0)
+    branch(.v0, .equal, .immediate(0), done)
+    add(.v4, .v0)
+    branch(.v4, .below, .v6, next)
+    // The window's outermost frame: did it come from another window?
+    shiftRight(.v2, StackChunk.hasOuterBit)
+    branch(.v2, .equal, .immediate(0), done)
+    subtract(.v5, .immediate(1))
+    branch(.v5, .equal, .immediate(0), done)
+    load(.v2, .v3, StackChunk.outerSlot)
+    move(.v0, .v2)
+    and(.v0, .immediate(1))
+    branch(.v0, .notEqual, .immediate(0), done)
+    load(.v4, .v2, StackChunk.current)
+    load(.v6, .v2, StackChunk.key)
+    shiftLeft(.v6, StackChunk.shift)
+    mirrorDelta(.v7, slot: .v2, low: .v6, environment, scratch: .v0)
+    add(.v6, .immediate(Int32(StackChunk.size)))
+    jump(next)
   }
 }

@@ -45,6 +45,7 @@ extension X86_64Lowering {
       code.store(memory(address), machine(s), .eight)
     case .threadPointer(let d): code.load(machine(d), .thread(0), .eight)
     case .timestamp(let d, let scratch): timestamp(d, scratch)
+    case .restartable: break
     case .pause: code.pause()
     case .frameAddress(let d): code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount))
     case .loadReturnAddress(let d): code.load(machine(d), Memory(.rsp, frame.byteCount), .eight)

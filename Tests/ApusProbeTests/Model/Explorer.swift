@@ -100,9 +100,7 @@ struct Explorer {
       if choice == 2 * waiting {
         copy.drainStores(0)
       } else if choice >= waiting {
-        let hidden = choice - waiting
-        for _ in hidden + 1..<max(waiting, hidden + 1) { try copy.memory.show(0, copy.memory.pending[0].count - 1) }
-        for _ in 0..<min(hidden, copy.memory.pending[0].count) { try copy.memory.show(0, 0) }
+        try copy.memory.drain(0, except: choice - waiting)
       } else if choice >= 0 {
         try copy.memory.show(0, choice)
       }
@@ -138,7 +136,8 @@ extension World {
 
   func isWaiting(_ thread: Int) -> Bool {
     let fibre = threads[thread].fibre
-    guard let level = fibres[fibre].levels.last, level.interpreter == nil, level.place < level.operations.count,
+    guard let level = fibres[fibre].levels.last, level.interpreter == nil,
+      level.place < level.operations.count,
       case .await(let flag) = level.operations[level.place]
     else { return false }
     return posted & (1 << UInt64(flag)) == 0
@@ -147,7 +146,9 @@ extension World {
   /// Whether something can come between that makes a difference: before accesses to memory, and between operations
   /// of the script.
   private func isBoundary(_ thread: Int) -> Bool {
-    guard let level = fibres[threads[thread].fibre].levels.last, let machine = level.interpreter else { return true }
+    guard let level = fibres[threads[thread].fibre].levels.last, let machine = level.interpreter else {
+      return true
+    }
     return machine.next?.isVisible ?? true
   }
 
@@ -167,7 +168,8 @@ extension World {
   mutating func signal(_ thread: Int, _ operations: [Op], onAlternate: Bool) -> Bool {
     let fibre = threads[thread].fibre
     guard let top = fibres[fibre].levels.last, !threads[thread].isDone else { return false }
-    for case .longjmp(let mark) in operations where !fibres[fibre].levels.contains(where: { $0.mark == mark }) {
+    for case .longjmp(let mark) in operations where !fibres[fibre].levels.contains(where: { $0.mark == mark })
+    {
       return false
     }
     var frame = top.frame - 192
@@ -184,15 +186,8 @@ extension World {
   /// The tracer's part when a signal is delivered in the middle of an append, between the load of the position and its
   /// exchange: the thread starts the append anew after the handler, since its late store would hit the handler's words.
   private mutating func restartAppend(_ fibre: Int) {
-    guard let machine = fibres[fibre].levels.last?.interpreter else { return }
-    let (entry, index) = machine.place
-    let code = setup.linked.programs[entry.index].instructions
-    guard let end = code[index...].firstIndex(where: \.isPositionExchange),
-      let start = code[..<end].lastIndex(where: \.isPositionLoad), start < index,
-      case .localCompareExchange(_, _, _, let retry) = code[end],
-      let target = code.firstIndex(of: .label(retry))
-    else { return }
-    fibres[fibre].levels[fibres[fibre].levels.count - 1].interpreter?.go(to: target)
+    guard !fibres[fibre].levels.isEmpty else { return }
+    fibres[fibre].levels[fibres[fibre].levels.count - 1].interpreter?.restart()
   }
 
   /// Makes this world the child of a fork: only the first thread goes on, and cursors read as zero.
@@ -220,18 +215,11 @@ extension World {
 }
 
 extension ProbeInstruction {
-  /// The end of an append.
-  var isPositionExchange: Bool {
-    if case .localCompareExchange(let place, _, _, _) = self { place.offset == ThreadContext.position } else { false }
-  }
-  /// The beginning of an append.
-  var isPositionLoad: Bool {
-    if case .load(_, let place, .eight) = self { place.offset == ThreadContext.position } else { false }
-  }
   /// Whether it touches memory, reads the clock, or changes who runs.
   var isVisible: Bool {
     switch self {
-    case .label, .constant, .move, .shiftLeft, .shiftRight, .jump, .threadPointer, .pause, .frameAddress, .argument,
+    case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .jump, .threadPointer, .pause,
+      .frameAddress, .argument,
       .call, .returnFromRoutine:
       false
     case .arithmetic(_, _, let operand), .branch(_, _, let operand, _):

@@ -68,7 +68,8 @@ enum ModelLayout {
   static func environment(timed: Bool, waits: Bool, depthLimit: Int32?) -> ProbeEnvironment {
     ProbeEnvironment(
       contexts: contexts, chunkTable: chunkTable, chunkBits: chunkBits, mirror: mirror, control: control,
-      lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn, isTimed: timed, waitsForRoom: waits,
+      lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn, isTimed: timed,
+      waitsForRoom: waits,
       depthLimit: depthLimit)
   }
 

@@ -83,7 +83,9 @@ struct ModelMemory: ProbeMemory {
       if order == .plain { return early.value }
       earlyIsDue = true
     }
-    if isWeak, let own = pending[active].last(where: { $0.address == address }) { return own.value & width.mask }
+    if isWeak, let own = pending[active].last(where: { $0.address == address }) {
+      return own.value & width.mask
+    }
     return try global(address) & width.mask
   }
 
@@ -111,7 +113,21 @@ struct ModelMemory: ProbeMemory {
     pending[thread].remove(at: index)
     var place = 0
     while place < min(index, pending[thread].count) {
-      if pending[thread][place].address == store.address { pending[thread].remove(at: place) } else { place += 1 }
+      if pending[thread][place].address == store.address {
+        pending[thread].remove(at: place)
+      } else {
+        place += 1
+      }
+    }
+  }
+
+  /// Makes all waiting stores of a thread visible but one.
+  mutating func drain(_ thread: Int, except hidden: Int) throws(ProbeFault) {
+    let all = pending[thread]
+    pending[thread] = []
+    for (index, store) in all.enumerated() where index != hidden { try setGlobal(store.address, store.value) }
+    if !all[(hidden + 1)...].contains(where: { $0.address == all[hidden].address }) {
+      pending[thread] = [all[hidden]]
     }
   }
 

@@ -24,35 +24,63 @@ enum Scenarios {
     Scenario(name: "nested calls", threads: [nested], injections: signals + forks + [.reader]),
     Scenario(name: "nested calls, untimed", timed: false, threads: [nested], injections: signals + forks),
     Scenario(
-      name: "tail calls", threads: [[.call(1, [.call(2, [.tail(3, [.call(4, [.tail(5, [])])])]), .tail(2, [])])]],
+      name: "tail calls",
+      threads: [[.call(1, [.call(2, [.tail(3, [.call(4, [.tail(5, [])])])]), .tail(2, [])])]],
       injections: signals + forks),
     Scenario(
-      name: "tail call of dlsym", threads: [[.call(1, [.call(2, [.tailGiveBack]), .call(3, [.tail(4, [.tailGiveBack])])])]],
+      name: "tail call of dlsym",
+      threads: [[.call(1, [.call(2, [.tailGiveBack]), .call(3, [.tail(4, [.tailGiveBack])])])]],
       injections: signals + forks),
     Scenario(
-      name: "jump", threads: [[.call(1, [
-        .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, [.call(4, [])]), .call(2, []),
-      ]), .call(1, [])]],
+      name: "jump",
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, [.call(4, [])]),
+              .call(2, []),
+            ]), .call(1, []),
+        ]
+      ],
       injections: signals + forks + [.reader], leavesNothing: false),
     Scenario(
       name: "jump out of a handler",
-      threads: [[.call(1, [.protect(1, [.call(2, [.call(3, [])]), .call(4, [])]), .call(5, [.call(3, [])])]), .call(2, [])]],
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.call(3, [])]), .call(4, [])]), .call(5, [.call(3, [])])]),
+          .call(2, []),
+        ]
+      ],
       injections: [
         .handler([.longjmp(1)]), .handler([.call(6, [.call(7, [])]), .longjmp(1)]), .alternate([.longjmp(1)]),
         .alternate([.call(6, []), .longjmp(1)]),
       ]),
     Scenario(
       name: "throw",
-      threads: [[.call(1, [
-        .protect(1, [.call(2, [.cleanup([.call(3, [.call(4, [.raise(1)])])], [.call(5, [])])])]), .call(3, []),
-      ]), .call(4, [])]],
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.cleanup([.call(3, [.call(4, [.raise(1)])])], [.call(5, [])])])]),
+              .call(3, []),
+            ]), .call(4, []),
+        ]
+      ],
       injections: signals + forks, leavesNothing: false),
     Scenario(
       name: "throw, full trace of returns",
-      threads: [[.call(1, [.call(2, [.call(3, [.protect(1, [.call(4, [.raise(1)])]), .call(5, [])])]), .call(5, [])])]],
+      threads: [
+        [
+          .call(
+            1, [.call(2, [.call(3, [.protect(1, [.call(4, [.raise(1)])]), .call(5, [])])]), .call(5, [])])
+        ]
+      ],
       injections: signals, leavesNothing: false),
     Scenario(
-      name: "backtrace", threads: [[.call(1, [.call(2, [.call(3, [.backtrace, .call(4, [])]), .call(5, [])])])]],
+      name: "backtrace",
+      threads: [[.call(1, [.call(2, [.call(3, [.backtrace, .call(4, [])]), .call(5, [])])])]],
       injections: signals + forks),
     Scenario(
       name: "fibres",
@@ -64,23 +92,47 @@ enum Scenarios {
       threads: [[.call(1, [.call(2, [.resume(1)]), .call(3, [])])]],
       fibres: [[.protect(1, [.untraced([.raise(1)])]), .backtrace]], injections: signals),
     Scenario(
+      name: "a fibre throws when it is resumed",
+      threads: [[.call(1, [.resume(1), .call(2, [.resume(1), .call(4, [])])])]],
+      fibres: [[.call(3, [.protect(1, [.call(4, [.yield, .raise(1)])]), .call(5, [])]), .yield]],
+      injections: signals,
+      leavesNothing: false),
+    Scenario(
       name: "a fibre is left and its stack used again",
-      threads: [[.call(1, [.resume(1), .restart(1, [.untraced([.call(2, [.call(3, [])])])]), .resume(1), .call(5, [])])]],
+      threads: [
+        [
+          .call(
+            1, [.resume(1), .restart(1, [.untraced([.call(2, [.call(3, [])])])]), .resume(1), .call(5, [])])
+        ]
+      ],
       fibres: [[.call(3, [.call(4, [.yield])])]],
       injections: signals, leavesNothing: false),
     Scenario(
       name: "chunk border",
-      threads: [[.call(1, [.call(2, [.call(3, [.call(4, []), .call(5, [])])]), .call(4, [.tail(3, [.call(5, [])])])])]],
+      threads: [
+        [
+          .call(
+            1, [.call(2, [.call(3, [.call(4, []), .call(5, [])])]), .call(4, [.tail(3, [.call(5, [])])])])
+        ]
+      ],
       startsAtEdge: true, injections: signals + forks),
     Scenario(
       name: "throw over a chunk border",
-      threads: [[.call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [.raise(1)])])])]), .call(5, [.call(2, [])])]), .call(3, [])]],
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [.raise(1)])])])]), .call(5, [.call(2, [])])]),
+          .call(3, []),
+        ]
+      ],
       startsAtEdge: true, injections: signals, leavesNothing: false),
     Scenario(
-      name: "small buffer, waiting", ringEvents: 16, threads: [nested + nested + nested], injections: signals + forks + [.earlyReader, .reader]),
+      name: "small buffer, waiting", ringEvents: 16, threads: [nested + nested + nested],
+      injections: signals + forks + [.earlyReader, .reader]),
     Scenario(
-      name: "small buffer, dropping", waits: false, ringEvents: 8, threads: [nested + [.read] + nested + [.call(2, [])]],
-      injections: [.handler(calls), .handler([.read] + calls), .handler(throwing), .reader, .earlyReader] + forks),
+      name: "small buffer, dropping", waits: false, ringEvents: 8,
+      threads: [nested + [.read] + nested + [.call(2, [])]],
+      injections: [.handler(calls), .handler([.read] + calls), .handler(throwing), .reader, .earlyReader]
+        + forks),
     Scenario(
       name: "small buffer, dropping, alternate stack", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],
@@ -91,9 +143,11 @@ enum Scenarios {
       isExact: false, leavesNothing: false),
     Scenario(
       name: "depth limit", depthLimit: 2, threads: [nested],
-      injections: [.handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])])] + forks),
+      injections: [.handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])])]
+        + forks),
     Scenario(
-      name: "root", options: Self.roots, threads: [[.call(1, []), .call(2, [.call(3, [.call(2, [])])]), .call(4, [])]],
+      name: "root", options: Self.roots,
+      threads: [[.call(1, []), .call(2, [.call(3, [.call(2, [])])]), .call(4, [])]],
       injections: [.handler(calls), .alternate(calls)] + forks),
     Scenario(
       name: "minimum duration", options: Self.minimum, threads: [nested],

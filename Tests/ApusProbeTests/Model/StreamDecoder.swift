@@ -18,7 +18,9 @@ struct StreamDecoder {
     var time: UInt64 = 0
     for raw in words {
       let word = EventWord(rawValue: raw)
-      if isTimed ? checksTime && word.time < time : word.time != 0 { fail("time goes back or is none: \(raw)") }
+      if isTimed ? checksTime && word.time < time : word.time != 0 {
+        fail("time goes back or is none: \(raw)")
+      }
       time = word.time
       take(word, isExact)
     }

@@ -20,7 +20,9 @@ extension World {
       }
       if !moved { break }
     }
-    if failure == nil, let thread = threads.firstIndex(where: { !$0.isDone }) { fail("thread \(thread) is stuck") }
+    if failure == nil, let thread = threads.firstIndex(where: { !$0.isDone }) {
+      fail("thread \(thread) is stuck")
+    }
     for thread in threads.indices { drainStores(thread) }
   }
 
@@ -52,7 +54,9 @@ extension World {
       checkContext(context)
     }
     checkCounts(entries)
-    if gaps == 0, counter(.unwound) != unwound { fail("\(unwound) frames unwound, but \(counter(.unwound)) counted") }
+    if gaps == 0, counter(.unwound) != unwound {
+      fail("\(unwound) frames unwound, but \(counter(.unwound)) counted")
+    }
     if scenario.isExact, abandonments == 0, counter(.unmatchedReturns) != 0 { fail("an unmatched return") }
     if isClosed { checkClosed() }
     if let baseline, left == baseline.left, !hasJumped, scenario.isExact, scenario.waits, scenario.isComplete,
@@ -96,7 +100,9 @@ extension World {
       if known > made[function] || setup.scenario.isComplete && known + abandoned[function] < made[function] {
         fail("function \(function): \(made[function]) calls, \(entries[function]) recorded, \(lost) lost")
       }
-      if setup.scenario.waits, !setup.scenario.tableIsFull, setup.scenario.contexts.count == threads.count, lost != 0 {
+      if setup.scenario.waits, !setup.scenario.tableIsFull, setup.scenario.contexts.count == threads.count,
+        lost != 0
+      {
         fail("function \(function): \(lost) calls are lost")
       }
     }
@@ -115,7 +121,9 @@ extension World {
       do throws(ProbeFault) {
         let current = try memory.global(address + UInt64(StackChunk.current))
         let end = (try memory.global(address) + 1) << UInt64(StackChunk.shift)
-        if current != 0, current != end, !windows.contains(address) { fail("chunk \(slot): a frame is open in the end") }
+        if current != 0, current != end, !windows.contains(address) {
+          fail("chunk \(slot): a frame is open in the end")
+        }
       } catch { fail("the chunk table: \(error)") }
     }
   }

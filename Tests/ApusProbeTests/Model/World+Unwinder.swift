@@ -2,14 +2,16 @@ import ApusProbe
 
 extension World {
   /// An exception is thrown, or goes on after a cleanup.
-  mutating func raise(_ mark: Int, _ thread: Int, _ fibre: Int) { startHook(.raise(mark), .disarm, thread, fibre) }
+  mutating func raise(_ mark: Int, _ thread: Int, _ fibre: Int) {
+    startHook(.raise(mark), .disarm, thread, fibre)
+  }
 
   /// A hook has run, and the hooked function's body begins.
   mutating func hooked(_ purpose: Activation.Purpose, _ thread: Int, _ fibre: Int, _ top: Int) {
     switch purpose {
     case .raise(let mark):
-      checkUnwindable(fibre)
       guard let target = landing(mark, fibre) else { return fail("an exception without a landing") }
+      checkUnwindable(fibre, down: target)
       store(ModelLayout.unwinder + 16, fibres[fibre].levels[target].frame + 8)
       startHook(.land(mark), .land, thread, fibre, argument: ModelLayout.unwinder)
     case .land(let mark):
@@ -21,7 +23,7 @@ extension World {
       inline.pendingRaise = mark
       fibres[fibre].levels.append(inline)
     case .walk:
-      checkUnwindable(fibre)
+      checkUnwindable(fibre, down: 0)
       fibres[fibre].levels.removeLast()
       startHook(.walked, .arm, thread, fibre)
     case .walked: fibres[fibre].levels.removeLast()
@@ -37,13 +39,15 @@ extension World {
   }
 
   /// An unwinder must see the real return address of every frame on its stack, but need not get past a stub that a
-  /// handler has interrupted.
-  private mutating func checkUnwindable(_ fibre: Int) {
+  /// handler has interrupted, nor from the alternate stack to a fibre's whose return the thread has not noted yet.
+  private mutating func checkUnwindable(_ fibre: Int, down last: Int) {
     let levels = fibres[fibre].levels
     let first = levels.indices.last { index in
-      if case .handler = levels[index].kind { levels[index - 1].interpreter != nil } else { false }
+      guard case .handler = levels[index].kind else { return false }
+      return levels[index - 1].interpreter != nil
+        || levels[index].frame == Self.alternateTop && fibres.count > 1
     }
-    for level in levels[(first ?? 0)...] {
+    for level in levels[max(first ?? 0, last)...] {
       guard case .function = level.kind else { continue }
       if load(level.frame) != level.token {
         fail("an unwinder sees 0x\(String(load(level.frame), radix: 16)) in the frame of \(level.function)")
