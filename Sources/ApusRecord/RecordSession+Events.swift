@@ -83,11 +83,23 @@ extension RecordSession {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
         try lifting { () throws(LiveTextError) in try memory.sever(in: caller) }
       } else {
-        note("a process that shares the program's memory is not recorded")
+        try separate(thread, memory: child)
       }
     }
     note("processes that the program starts are not recorded")
     try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
+  }
+
+  /// A task that shares the program's memory, but is not of its process, is not recorded. If it has the thread pointer of
+  /// a recorded thread too, two would write where one may: that thread is not recorded any more either.
+  private func separate(_ thread: ThreadID, memory: ProcessMemory) throws(RecordError) {
+    note("a process that shares the program's memory is not recorded")
+    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
+    guard base != 0 else { return }
+    let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
+    guard let index = contexts?.index(of: word == 0 ? base : word) else { return }
+    note("two tasks share one thread pointer: both are not recorded from there on")
+    try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: memory) }
   }
 
   /// The process has become another program: nothing of the session is left in it.

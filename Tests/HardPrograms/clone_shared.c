@@ -1,5 +1,6 @@
 // build: gcc -O2
 // counts: none
+// may-lose: two tasks with one thread pointer are refused
 // Two tasks on one thread pointer: clone(CLONE_VM) without a TLS of its own, both calling traced functions at the same
 // time. The tracer must detect and refuse the second; the program must not notice.
 #include "hard.h"

@@ -4,6 +4,7 @@ Directives are comment lines at the top of a source:
   // build: COMPILER FLAGS             the program; -g and -fpatchable-function-entry=5 are added, $OUT is its directory
   // also[VARIANT]: COMPILER FLAGS     the same source, built otherwise
   // library: NAME COMPILER FLAGS      a shared library from the same source, beside the program
+  // may-lose: WHY                     calls that cannot be recorded are counted as lost, under wait too
   // opens: NAME...                    libraries that the program opens and closes itself
   // args: ARGUMENTS
   // status: N    // status[VARIANT]: N    // status-traced: N

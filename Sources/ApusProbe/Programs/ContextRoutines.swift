@@ -65,13 +65,14 @@ extension ProgramBuilder {
     store(.v1, ThreadContext.windowDelta, .v7)
   }
 
-  /// Makes the chunk in `slot` the window of the context in v1: steps 2 to 4 of ``Routine/switchWindow``. Changes v0,
-  /// v3, v6 and v7.
+  /// Makes the chunk in `slot` (v4 or v5) the window of the context in v1: steps 2 to 5 of ``Routine/switchWindow``. Changes
+  /// v0, v2, v3, v6 and v7.
   mutating func setWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
     let none = label()
     let closed = label()
     let again = here()
     beginWindow(slot: slot, environment)
+    call(.logStack)
     add(.v6, .immediate(Int32(StackChunk.size)))
     load(.v3, slot, StackChunk.current)
     branch(.v3, .equal, .immediate(0), none)
@@ -89,7 +90,7 @@ extension ProgramBuilder {
   }
 
   /// Goes back from the window to the one whose slot, with the mark of a half-done change, is in v2. What was changed
-  /// from is kept. Changes v0, v2, v3, v6 and v7.
+  /// from is kept. Changes v0, v2, v3, v5, v6 and v7.
   mutating func restoreWindow(_ environment: ProbeEnvironment) {
     let whole = label()
     let done = label()
@@ -98,16 +99,15 @@ extension ProgramBuilder {
     store(.v6, StackChunk.current, .v0)
     load(.v0, .v1, ThreadContext.depth)
     store(.v6, StackChunk.depth, .v0)
-    move(.v3, .v2)
-    shiftRight(.v2, 1)
-    shiftLeft(.v2, 1)
-    branch(.v3, .equal, .v2, whole)
-    beginWindow(slot: .v2, environment)
+    move(.v5, .v2)
+    shiftRight(.v5, 1)
+    shiftLeft(.v5, 1)
+    branch(.v5, .equal, .v2, whole)
+    beginWindow(slot: .v5, environment)
     storeConstant(.v1, ThreadContext.current, 1)
     jump(done)
     place(whole)
-    setWindow(slot: .v2, environment)
-    call(.logStack)
+    setWindow(slot: .v5, environment)
     place(done)
   }
 
@@ -225,8 +225,9 @@ extension Routine {
   /// 1. The old window's `current` is kept in its slot.
   /// 2. `current` = 0: from here on every fast path fails.
   /// 3. slot, low and delta are written, in this order.
-  /// 4. The chunk's own `current` is read and written last, if `current` is still 0. A handler that came between may
-  ///    have closed frames of this chunk: it leaves 1, and the change begins again.
+  /// 4. The change is logged; a handler's events before are the old stack's.
+  /// 5. The chunk's own `current` is read and written last, if `current` is still 0. A handler that came between may
+  ///    have logged another stack or closed frames of this chunk: it leaves 1, and the change begins again.
   static func switchWindowProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let found = b.label()
@@ -257,14 +258,18 @@ extension Routine {
     b.load(.v0, .v1, ThreadContext.current)
     b.branch(.v5, .equal, .immediate(0), kept)
     b.branch(.v5, .equal, .v4, kept)
-    b.branch(.v0, .below, .immediate(2), kept)
+    // A handler that has left another window has kept this one's `current`; what is in the context is not this one's.
+    b.load(.v6, .v5, StackChunk.key)
+    b.shiftLeft(.v6, StackChunk.shift)
+    b.move(.v7, .v0)
+    b.subtract(.v7, .v6)
+    b.branch(.v7, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), kept)
     b.store(.v5, StackChunk.current, .v0)
     b.load(.v3, .v1, ThreadContext.depth)
     b.store(.v5, StackChunk.depth, .v3)
     b.place(kept)
-    b.setWindow(slot: .v4, environment)
     b.move(.v5, .v2)
-    b.call(.logStack)
+    b.setWindow(slot: .v4, environment)
     b.count(.stackSwitches, environment, scratch: .v0)
     b.move(.v2, .v5)
     b.constant(.v0, 1)

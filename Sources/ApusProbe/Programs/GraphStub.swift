@@ -25,10 +25,10 @@ extension ProbeProgram {
   /// 1. The checks; nothing is changed yet.
   /// 2. The event (``ProgramBuilder/append(full:)``).
   /// 3. The mirror entry, then `current`. A handler that jumped out of a window of its own may have left that one:
-  ///    the call is then not followed, but its return address stays where it is.
+  ///    the call is then not followed, and its return address stays where it is.
   /// 4. The body is called, which takes the return address out of the stack.
   ///
-  /// Return: the return address goes back to the stack, the mirror entry is cleared, `current` goes out by one frame,
+  /// Return: `current` goes out by one frame, the return address goes back to the stack, the mirror entry is cleared,
   /// then the event.
   package static func graphStub(
     function: UInt32, options: StubOptions, environment: ProbeEnvironment
@@ -58,8 +58,9 @@ extension ProbeProgram {
     }
     b.appendFunctionEvent(.entry, function, environment, full: slow)
     b.emit(.frameAddress(.v2))
+    // Restartable: a handler may leave a window of its own (by a jump), and then this frame must not be linked into it.
+    let enter = b.here()
     b.mirrorEntry(.v0, of: .v2)
-    // `current` after the window's delta: a handler that left a window of its own (by a jump) shows here.
     b.load(.v3, .v1, ThreadContext.current)
     b.subtract(.v3, .v2)
     b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), pass)
@@ -69,6 +70,7 @@ extension ProbeProgram {
     b.emit(.loadReturnAddress(.v3))
     b.store(.v0, StackChunk.returnAddress, .v3)
     b.store(.v1, ThreadContext.current, .v2)
+    b.endRestartable(enter)
     if environment.depthLimit != nil {
       b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(1)))
     }
@@ -78,21 +80,21 @@ extension ProbeProgram {
     b.homeContext(environment)
     b.emit(.frameAddress(.v2))
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slowExit)
-    // `current` after the window's delta, as above.
+    let exit = b.here()
     b.mirrorEntry(.v0, of: .v2)
     b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
+    b.load(.v3, .v0, StackChunk.frame)
+    b.shiftRight(.v3, UInt8(EventWord.timeShift))
+    b.shiftLeft(.v3, 3)
+    b.add(.v3, .v2)
+    b.store(.v1, ThreadContext.current, .v3)
+    b.endRestartable(exit)
+    // From here on no handler's unwinder finds the frame, which could change its return address again.
     b.load(.v3, .v0, StackChunk.returnAddress)
     b.emit(.storeReturnAddress(.v3))
     b.storeConstant(.v0, StackChunk.returnAddress, 0)
-    // Again: between the two, a handler that unwinds may have armed this frame, whose mirror entry is now empty.
-    b.emit(.storeReturnAddress(.v3))
     if options.root == .root { b.closeRoot() }
     b.load(.v3, .v0, StackChunk.frame)
-    b.move(.v0, .v3)
-    b.shiftRight(.v0, UInt8(EventWord.timeShift))
-    b.shiftLeft(.v0, 3)
-    b.add(.v0, .v2)
-    b.store(.v1, ThreadContext.current, .v0)
     if environment.depthLimit != nil {
       b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
     }

@@ -65,6 +65,8 @@ extension ProbeProgram {
     b.branch(.v1, .equal, .immediate(0), out)
     b.emit(.frameAddress(.v2))
     b.endUnwinding(at: .v2)
+    b.emit(.frameAddress(.v2))
+    b.constant(.v3, 1)
     b.call(.arm)
     b.place(out)
     b.emit(.jumpBody)

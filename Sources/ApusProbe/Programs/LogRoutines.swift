@@ -36,6 +36,12 @@ extension ProgramBuilder {
     place(end)
     emit(.restartable(begin, end))
   }
+
+  /// Marks the instructions from a label to here as restartable.
+  mutating func endRestartable(_ begin: ProbeLabel) {
+    let end = here()
+    emit(.restartable(begin, end))
+  }
 }
 
 extension Routine {

@@ -16,7 +16,8 @@ package enum Routine: String, Sendable, CaseIterable {
   /// v1: context, v2: an address → open frames below it were left without returning; v3: the window (slot and mark, as
   /// in ``StackChunk/outerSlot``) that the last of them that changed the window would have changed back to, or 0. Keeps v1.
   case leaveFrames
-  /// v1: context → the open frames return to us again whose return addresses were put back. Keeps v1.
+  /// v1: context, v2: an address on this stack, v3: not 0 after an unwinder's work → the open frames return to us again
+  /// whose return addresses were put back. Keeps v1.
   case arm
   /// v0: function, v2: frame, v3: return address → v0: an ``EntryVerdict``; v3: what to return to.
   case enter

@@ -11,7 +11,6 @@ extension Routine {
     var b = ProgramBuilder()
     let out = b.label()
     let begun = b.label()
-    let walk = b.label()
     b.move(.v4, .v2)
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
@@ -22,17 +21,9 @@ extension Routine {
     b.store(.v1, ThreadContext.unwinding, .v4)
     b.place(begun)
     b.count(.unwinderCalls, environment, scratch: .v0)
-    // On a stack that the thread came back to without a call of ours, the window is another.
-    b.window(low: .v6, delta: .v7, current: .v0, changed: out)
-    b.move(.v3, .v4)
-    b.subtract(.v3, .v6)
-    b.branch(.v3, .below, .immediate(Int32(StackChunk.size)), walk)
-    b.findOpenChunk(of: .v4, slot: .v5, end: .v6, environment, missing: walk)
-    b.move(.v2, .v4)
-    b.call(.switchWindow)
-    b.place(walk)
     b.storeConstant(.v1, ThreadContext.disarmed, windowLimit)
-    b.forEachOpenFrame(environment, done: out) { b, skip in
+    b.move(.v2, .v4)
+    b.forEachOpenFrame(environment) { b, skip in
       b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
       b.move(.v2, .v4)
       b.move(.v4, .v3)
@@ -49,18 +40,29 @@ extension Routine {
     return b.program("disarm", .routine)
   }
 
-  /// If return addresses were put back, and no unwinder is at work, every open frame whose return address still stands
-  /// in its place gets the slow return's.
+  /// If return addresses were put back, every open frame whose return address still stands in its place gets the slow
+  /// return's. While an unwinder is at work, that is so of the frames of handlers that have interrupted it only.
   static func armProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let out = b.label()
+    let look = b.label()
+    let walk = b.label()
+    b.branch(.v3, .notEqual, .immediate(0), look)
     b.load(.v0, .v1, ThreadContext.disarmed)
     b.branch(.v0, .equal, .immediate(0), out)
+    b.place(look)
+    b.window(low: .v6, delta: .v7, current: .v0, changed: out)
     b.load(.v0, .v1, ThreadContext.unwinding)
-    b.branch(.v0, .notEqual, .immediate(0), out)
+    b.branch(.v0, .notEqual, .immediate(0), walk)
     // First: a handler's unwinder may put addresses back again.
     b.storeConstant(.v1, ThreadContext.disarmed, 0)
-    b.forEachOpenFrame(environment, done: out) { b, skip in
+    b.place(walk)
+    b.forEachOpenFrame(environment) { b, skip in
+      let idle = b.label()
+      b.load(.v0, .v1, ThreadContext.unwinding)
+      b.branch(.v0, .equal, .immediate(0), idle)
+      b.branch(.v4, .aboveOrEqual, .v0, skip)
+      b.place(idle)
       b.load(.v2, .v3, StackChunk.returnAddress)
       b.branch(.v2, .equal, .immediate(0), skip)
       b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
@@ -85,15 +87,25 @@ extension Routine {
     let arm = b.label()
     let inside = b.label()
     let found = b.label()
+    let change = b.label()
     // v4 = where it lands, v5 = frame, v6 = its window's end, v7 = its window's delta
     b.move(.v4, .v2)
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
-    b.endUnwinding(at: .v4)
     b.window(low: .v6, delta: .v7, current: .v5, changed: out)
     b.move(.v2, .v4)
     b.subtract(.v2, .v6)
     b.branch(.v2, .below, .immediate(Int32(StackChunk.size)), inside)
+    // Where the unwinder itself runs, all is on one stack, which the thread came back to without a call of ours.
+    let other = b.label()
+    b.load(.v2, .v1, ThreadContext.unwinding)
+    b.shiftRight(.v2, StackChunk.shift)
+    b.move(.v3, .v4)
+    b.shiftRight(.v3, StackChunk.shift)
+    b.branch(.v2, .notEqual, .v3, other)
+    b.findOpenChunk(of: .v4, slot: .v5, end: .v6, environment, missing: arm)
+    b.jump(change)
+    b.place(other)
     b.add(.v6, .immediate(Int32(StackChunk.size)))
     let next = b.here()
     b.branch(.v5, .aboveOrEqual, .v6, arm)
@@ -132,6 +144,7 @@ extension Routine {
     b.load(.v2, .v1, ThreadContext.windowLow)
     b.add(.v2, .immediate(Int32(StackChunk.size)))
     b.call(.leaveFrames)
+    b.place(change)
     b.move(.v2, .v4)
     b.call(.switchWindow)
     b.branch(.v0, .equal, .immediate(0), out)
@@ -143,6 +156,9 @@ extension Routine {
     b.move(.v2, .v3)
     b.restoreWindow(environment)
     b.place(arm)
+    b.endUnwinding(at: .v4)
+    b.move(.v2, .v4)
+    b.constant(.v3, 1)
     b.call(.arm)
     b.place(out)
     b.emit(.returnFromRoutine)
@@ -195,18 +211,40 @@ extension ProgramBuilder {
     branch(.v0, .notEqual, .v3, missing)
   }
 
-  /// Does something with every open frame, from the thread's window outwards, while the routine's v1 is the context. The
-  /// body finds the frame in v4 and its mirror entry in v3, may change v0, v2 and v3, and may leave by the label `skip`.
-  /// v5 to v7 are used.
+  /// Does something with every open frame on the stack of the address in v2 (which the thread may have come back to without
+  /// a call of ours), then with those from the thread's window outwards. The routine's v1 is the context. The body finds
+  /// the frame in v4 and its mirror entry in v3, may change v0, v2 and v3, and may leave by the label `skip`. v5 to v7 are
+  /// used.
   fileprivate mutating func forEachOpenFrame(
-    _ environment: ProbeEnvironment, done: ProbeLabel, _ body: (inout ProgramBuilder, ProbeLabel) -> Void
+    _ environment: ProbeEnvironment, _ body: (inout ProgramBuilder, ProbeLabel) -> Void
   ) {
-    let skip = label()
-    // v5 = windows left, v6 = the window's end, v7 = the window's delta
+    let own = label()
+    let done = label()
+    load(.v6, .v1, ThreadContext.windowLow)
+    move(.v3, .v2)
+    subtract(.v3, .v6)
+    branch(.v3, .below, .immediate(Int32(StackChunk.size)), own)
+    findOpenChunk(of: .v2, slot: .v5, end: .v6, environment, missing: own)
+    move(.v2, .v5)
+    forEachFrame(fromSlotIn: .v2, environment, done: own, body)
+    place(own)
     window(low: .v6, delta: .v7, current: .v4, changed: done)
     add(.v6, .immediate(Int32(StackChunk.size)))
+    forEachFrame(fromSlotIn: nil, environment, done: done, body)
+    place(done)
+  }
+
+  /// From a slot's innermost frame outwards, or from the frame in v4, in the window with end v6 and delta v7.
+  private mutating func forEachFrame(
+    fromSlotIn slot: ProbeRegister?, _ environment: ProbeEnvironment, done: ProbeLabel,
+    _ body: (inout ProgramBuilder, ProbeLabel) -> Void
+  ) {
+    let skip = label()
+    let next = label()
+    let enter = label()
     constant(.v5, UInt64(Routine.windowLimit))
-    let next = here()
+    if slot != nil { jump(enter) }
+    place(next)
     branch(.v4, .aboveOrEqual, .v6, done)
     mirrorEntry(.v3, of: .v4, delta: .v7)
     body(&self, skip)
@@ -227,6 +265,7 @@ extension ProgramBuilder {
     move(.v0, .v2)
     and(.v0, .immediate(1))
     branch(.v0, .notEqual, .immediate(0), done)
+    place(enter)
     load(.v4, .v2, StackChunk.current)
     load(.v6, .v2, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)

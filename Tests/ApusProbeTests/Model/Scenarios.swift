@@ -151,7 +151,7 @@ enum Scenarios {
       injections: [.handler(calls), .alternate(calls)] + forks),
     Scenario(
       name: "minimum duration", options: Self.minimum, threads: [nested],
-      injections: [.handler(calls), .alternate(calls), .reader, .earlyReader] + forks),
+      injections: [.handler(calls), .alternate(calls), .reader] + forks),
     Scenario(
       name: "two threads", threads: [nested, [.call(2, [.call(3, []), .tail(4, [])])]],
       injections: [.secondThread]),
