@@ -25,6 +25,10 @@ package struct Apus: ParsableCommand {
   /// Exit status: 0, 1 for a failure, 2 for wrong usage; `record`: the program's, or 125 for whatever goes wrong here.
   package static func main() {
     let isRecord = CommandLine.arguments.dropFirst().first == "record"
+    // The Swift runtime's crash handler stops all threads and takes its time; a program that we hold would stand still
+    // meanwhile. Should we crash, then at once: the kernel lets go of the program. A closed pipe ends output quietly.
+    for number in [SIGILL, SIGSEGV, SIGBUS, SIGTRAP, SIGABRT, SIGFPE, SIGQUIT] { unsafe signal(number, SIG_DFL) }
+    unsafe signal(SIGPIPE, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -45,7 +45,7 @@ package enum ThreadContext {
   package static let current: Int32 = 24
   /// The window's slot in the chunk table; 0 until the thread's first event.
   package static let windowSlot: Int32 = 32
-  /// Not 0 while return addresses are put back: how many windows may still be searched for a landing.
+  /// Not 0 while return addresses are put back.
   package static let disarmed: Int32 = 40
   /// How many traced frames are open (with `--depth` only).
   package static let depth: Int32 = 48
@@ -59,6 +59,8 @@ package enum ThreadContext {
   /// While an unwinder walks: the frame address of its first function, else 0. Nothing is armed meanwhile, by no
   /// handler that interrupts it.
   package static let unwinding: Int32 = 80
+  /// How many windows may still be searched for a landing.
+  package static let searches: Int32 = 88
 
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 

@@ -209,7 +209,6 @@ extension Routine {
   /// Finds the caller's return address of the frame in v2, whatever happened, and closes the frame.
   static func exitProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
-    let inside = b.label()
     let orphan = b.label()
     let outside = b.label()
     let top = b.label()
@@ -221,20 +220,16 @@ extension Routine {
     b.branch(.v1, .equal, .immediate(0), orphan)
     let again = b.here()
     b.move(.v2, .v5)
-    // The delta before the checks: a handler that left another window shows in them.
-    b.mirrorEntry(.v4, of: .v5)
     b.load(.v0, .v1, ThreadContext.current)
     b.branch(.v0, .below, .immediate(2), outside)
     b.move(.v0, .v2)
     b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
-    b.branch(.v0, .below, .immediate(Int32(StackChunk.size)), inside)
-    b.place(outside)
-    b.call(.switchWindow)
-    b.branch(.v0, .notEqual, .immediate(0), again)
-    b.jump(orphan)
-    b.place(inside)
+    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), outside)
+    b.mirrorEntry(.v4, of: .v5)
     b.load(.v6, .v4, StackChunk.returnAddress)
     b.load(.v7, .v4, StackChunk.frame)
+    // Restartable: a handler may leave another window.
+    b.endRestartable(again)
     // Is the frame open in this window? v0 goes up the chain.
     b.load(.v0, .v1, ThreadContext.current)
     b.move(.v3, .v5)
@@ -258,6 +253,11 @@ extension Routine {
     b.and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
     b.call(.logReturn)
     b.jump(out)
+
+    b.place(outside)
+    b.call(.switchWindow)
+    b.branch(.v0, .notEqual, .immediate(0), again)
+    b.jump(orphan)
 
     b.place(top)
     b.move(.v2, .v5)

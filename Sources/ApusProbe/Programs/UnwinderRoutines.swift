@@ -21,7 +21,7 @@ extension Routine {
     b.store(.v1, ThreadContext.unwinding, .v4)
     b.place(begun)
     b.count(.unwinderCalls, environment, scratch: .v0)
-    b.storeConstant(.v1, ThreadContext.disarmed, windowLimit)
+    b.storeConstant(.v1, ThreadContext.disarmed, 1)
     b.move(.v2, .v4)
     b.forEachOpenFrame(environment) { b, skip in
       b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
@@ -76,59 +76,64 @@ extension Routine {
     return b.program("arm", .routine)
   }
 
-  /// The unwinder is about to go on in the function whose frame is in v2: the frames below are left, and the innermost
-  /// one that stays is armed.
+  /// The unwinder is about to go on in the function whose frame is in v2: what it put back returns to us again, and the
+  /// frames below are left.
   ///
-  /// A landing outside of the window is in one of the windows further out, which are searched, or on a stack that has
-  /// no frame of ours (in a handler, on a fibre): then nothing of ours is left, and the window stays.
+  /// A landing outside of the window is on the unwinder's own stack, to which the thread came back without a call of
+  /// ours; or in one of the windows further out, which are searched; or on a stack that has no frame of ours (in a
+  /// handler, on a fibre): then nothing of ours is left, and the window stays.
   static func landProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let out = b.label()
-    let arm = b.label()
     let inside = b.label()
+    let other = b.label()
     let found = b.label()
     let change = b.label()
     // v4 = where it lands, v5 = frame, v6 = its window's end, v7 = its window's delta
     b.move(.v4, .v2)
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
-    b.window(low: .v6, delta: .v7, current: .v5, changed: out)
+    // v5 = 0 if the unwinder runs on the stack that it lands on
+    b.load(.v5, .v1, ThreadContext.unwinding)
+    b.arithmetic(.exclusiveOr, .v5, .v4)
+    b.shiftRight(.v5, StackChunk.shift)
+    // While everything can still be found.
+    b.endUnwinding(at: .v4)
+    b.move(.v2, .v4)
+    b.constant(.v3, 1)
+    b.call(.arm)
+    b.window(low: .v6, delta: .v7, current: .v0, changed: out)
     b.move(.v2, .v4)
     b.subtract(.v2, .v6)
     b.branch(.v2, .below, .immediate(Int32(StackChunk.size)), inside)
-    // Where the unwinder itself runs, all is on one stack, which the thread came back to without a call of ours.
-    let other = b.label()
-    b.load(.v2, .v1, ThreadContext.unwinding)
-    b.shiftRight(.v2, StackChunk.shift)
-    b.move(.v3, .v4)
-    b.shiftRight(.v3, StackChunk.shift)
-    b.branch(.v2, .notEqual, .v3, other)
-    b.findOpenChunk(of: .v4, slot: .v5, end: .v6, environment, missing: arm)
+    b.branch(.v5, .notEqual, .immediate(0), other)
+    b.findOpenChunk(of: .v4, slot: .v5, end: .v6, environment, missing: out)
     b.jump(change)
+
     b.place(other)
     b.add(.v6, .immediate(Int32(StackChunk.size)))
+    b.move(.v5, .v0)
+    // Windows may lead in a circle: so many are searched.
+    b.storeConstant(.v1, ThreadContext.searches, windowLimit)
     let next = b.here()
-    b.branch(.v5, .aboveOrEqual, .v6, arm)
-    b.move(.v3, .v5)
-    b.add(.v3, .v5)
-    b.add(.v3, .v7)
+    b.branch(.v5, .aboveOrEqual, .v6, out)
+    b.mirrorEntry(.v3, of: .v5, delta: .v7)
     b.load(.v2, .v3, StackChunk.frame)
     b.move(.v0, .v2)
     b.distance(.v0)
-    b.branch(.v0, .equal, .immediate(0), arm)
+    b.branch(.v0, .equal, .immediate(0), out)
     b.add(.v5, .v0)
     b.branch(.v5, .below, .v6, next)
     b.shiftRight(.v2, StackChunk.hasOuterBit)
-    b.branch(.v2, .equal, .immediate(0), arm)
-    // Windows may lead in a circle: no more are searched than `disarm` allows.
-    b.load(.v0, .v1, ThreadContext.disarmed)
-    b.branch(.v0, .below, .immediate(2), arm)
+    b.branch(.v2, .equal, .immediate(0), out)
+    b.load(.v0, .v1, ThreadContext.searches)
+    b.branch(.v0, .equal, .immediate(0), out)
     b.subtract(.v0, .immediate(1))
-    b.store(.v1, ThreadContext.disarmed, .v0)
+    b.store(.v1, ThreadContext.searches, .v0)
     b.load(.v2, .v3, StackChunk.outerSlot)
     b.move(.v0, .v2)
     b.and(.v0, .immediate(1))
-    b.branch(.v0, .notEqual, .immediate(0), arm)
+    b.branch(.v0, .notEqual, .immediate(0), out)
     b.load(.v5, .v2, StackChunk.current)
     b.load(.v6, .v2, StackChunk.key)
     b.shiftLeft(.v6, StackChunk.shift)
@@ -152,14 +157,9 @@ extension Routine {
     b.move(.v2, .v4)
     b.call(.leaveFrames)
     // A frame that was left would have changed the window back.
-    b.branch(.v3, .equal, .immediate(0), arm)
+    b.branch(.v3, .equal, .immediate(0), out)
     b.move(.v2, .v3)
     b.restoreWindow(environment)
-    b.place(arm)
-    b.endUnwinding(at: .v4)
-    b.move(.v2, .v4)
-    b.constant(.v3, 1)
-    b.call(.arm)
     b.place(out)
     b.emit(.returnFromRoutine)
     return b.program("land", .routine)

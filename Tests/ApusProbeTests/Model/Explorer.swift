@@ -73,7 +73,7 @@ struct Explorer {
       var copy = world
       guard copy.signal(0, operations, onAlternate: true) else { return nil }
       let level = copy.fibres[copy.threads[0].fibre].levels.count
-      while copy.fibres[copy.threads[0].fibre].levels.count >= level, copy.step(0) == .ran {}
+      while copy.fibres[copy.threads[0].fibre].levels.count >= level, copy.step(0, toBoundary: true) == .ran {}
       return try fork(copy, true)
     case .secondThread:
       return try weakly(world) { $0.run(1) }
@@ -143,25 +143,14 @@ extension World {
     return posted & (1 << UInt64(flag)) == 0
   }
 
-  /// Whether something can come between that makes a difference: before accesses to memory, and between operations
-  /// of the script.
-  private func isBoundary(_ thread: Int) -> Bool {
-    guard let level = fibres[threads[thread].fibre].levels.last, let machine = level.interpreter else {
-      return true
-    }
-    return machine.next?.isVisible ?? true
-  }
-
-  /// Runs a thread to its next boundary; false when it is done, and true without a step when it waits.
+  /// Runs a thread to its next boundary, where something that comes between can make a difference: before an access to
+  /// memory, or between operations of the script. False when it is done; true without a step when it waits.
   mutating func advance(_ thread: Int) -> Bool {
-    repeat {
-      switch step(thread) {
-      case .done: return false
-      case .waits: return threads.count > 1 && failure == nil
-      case .ran: break
-      }
-    } while !isBoundary(thread)
-    return failure == nil
+    switch step(thread, toBoundary: true) {
+    case .done: false
+    case .waits: threads.count > 1 && failure == nil
+    case .ran: failure == nil
+    }
   }
 
   /// Starts a signal handler; false where the handler's jump has nowhere to go.

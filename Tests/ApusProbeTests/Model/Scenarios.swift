@@ -17,6 +17,9 @@ enum Scenarios {
     .handler(walking), .alternate(walking), .handler(walkingUntraced), .alternate(walkingUntraced),
     .handler([.call(6, [.tail(7, [.tailGiveBack])])]),
   ]
+  /// Without handlers that unwind where no frame of ours is: in the midst of a change between stacks, calls are then
+  /// recorded right, but not all returns.
+  static let fibreSignals: [Injection] = signals.enumerated().filter { ![6, 9].contains($0.offset) }.map(\.element)
   static let forks: [Injection] = [.fork(severed: true), .fork(severed: false), .handlerThenFork(calls)]
   static let nested: [Op] = [.call(1, [.call(2, []), .call(3, [.call(4, [])])]), .call(5, [])]
 
@@ -86,7 +89,7 @@ enum Scenarios {
       name: "fibres",
       threads: [[.call(1, [.resume(1), .call(2, [.resume(1)]), .resume(1)])]],
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])]), .yield])]],
-      injections: signals + forks),
+      injections: fibreSignals + forks),
     Scenario(
       name: "a fibre without traced functions throws",
       threads: [[.call(1, [.call(2, [.resume(1)]), .call(3, [])])]],
@@ -95,7 +98,7 @@ enum Scenarios {
       name: "a fibre throws when it is resumed",
       threads: [[.call(1, [.resume(1), .call(2, [.resume(1), .call(4, [])])])]],
       fibres: [[.call(3, [.protect(1, [.call(4, [.yield, .raise(1)])]), .call(5, [])]), .yield]],
-      injections: signals,
+      injections: fibreSignals,
       leavesNothing: false),
     Scenario(
       name: "a fibre is left and its stack used again",
@@ -106,7 +109,12 @@ enum Scenarios {
         ]
       ],
       fibres: [[.call(3, [.call(4, [.yield])])]],
-      injections: signals, leavesNothing: false),
+      injections: fibreSignals, leavesNothing: false),
+    Scenario(
+      name: "fibres, inexact",
+      threads: [[.call(1, [.resume(1), .call(2, [.resume(1)]), .resume(1)])]],
+      fibres: [[.call(3, [.protect(1, [.call(4, [.yield, .call(5, [.raise(1)])])]), .yield])]],
+      injections: signals, isExact: false, leavesNothing: false),
     Scenario(
       name: "chunk border",
       threads: [
@@ -132,7 +140,7 @@ enum Scenarios {
       name: "small buffer, dropping", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],
       injections: [.handler(calls), .handler([.read] + calls), .handler(throwing), .reader, .earlyReader]
-        + forks),
+        + forks.dropLast()),
     Scenario(
       name: "small buffer, dropping, alternate stack", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],

@@ -38,6 +38,9 @@ final class Setup: Sendable {
   let linked: LinkedPrograms
   /// Where each stub goes on after its body.
   private let afterBody: [Int]
+  /// For each instruction of each program: whether something that comes before it can make a difference.
+  let isBoundary: [[Bool]]
+  let isPause: [[Bool]]
 
   init(_ scenario: Scenario, _ programs: ProgramSet) throws {
     self.scenario = scenario
@@ -45,6 +48,8 @@ final class Setup: Sendable {
     all.append(programs.slowReturn)
     for hook in ProgramSet.Hook.allCases { all.append(programs.hooks[hook] ?? programs.slowReturn) }
     linked = try LinkedPrograms(all, library: programs.routines)
+    isBoundary = linked.programs.map { $0.instructions.map(\.isVisible) + [true] }
+    isPause = linked.programs.map { $0.instructions.map { $0 == .pause } + [false] }
     afterBody = programs.stubs.map { stub in
       (stub.instructions.firstIndex { $0 == .callBody } ?? -1) + 1
     }

@@ -6,19 +6,22 @@ extension World {
     case ran, waits, done
   }
 
+  /// How many steps a run may take.
+  private static let stepLimit = 60_000
+
   /// The frame address of the next call.
   private func nextFrame(_ fibre: Int) -> UInt64 { (fibres[fibre].levels.last?.frame ?? 0) - 48 }
 
-  /// Runs one operation of a thread: an instruction of a stub, or one of the script.
-  mutating func step(_ thread: Int) -> Progress {
+  /// Runs a thread's stub, to its next boundary or until it is over, or one operation of the script.
+  mutating func step(_ thread: Int, toBoundary: Bool = false) -> Progress {
     steps += 1
-    if steps > 200_000 { fail("it goes on for ever") }
+    if steps > Self.stepLimit { fail("it goes on for ever") }
     if failure != nil || threads[thread].isDone { return .done }
     let fibre = threads[thread].fibre
     let top = fibres[fibre].levels.count - 1
     memory.active = thread
     if fibres[fibre].levels[top].interpreter != nil {
-      interpret(thread, fibre, top)
+      interpret(thread, fibre, top, toBoundary: toBoundary)
       return .ran
     }
     let level = fibres[fibre].levels[top]
@@ -33,15 +36,23 @@ extension World {
     return threads[thread].isDone ? .done : .ran
   }
 
-  private mutating func interpret(_ thread: Int, _ fibre: Int, _ top: Int) {
-    if fibres[fibre].levels[top].interpreter?.next == .pause {
-      drainStores(thread)
-      read(threads[thread].context)
-    }
+  private mutating func interpret(_ thread: Int, _ fibre: Int, _ top: Int, toBoundary: Bool) {
     guard var machine = fibres[fibre].levels[top].interpreter else { return }
     fibres[fibre].levels[top].interpreter = nil
     machine.time = clock
-    let result = machine.step(&memory)
+    var result = ProbeStep.ran
+    repeat {
+      let (program, index) = machine.place
+      if setup.isPause[program.index][index] {
+        drainStores(thread)
+        read(threads[thread].context)
+      }
+      result = machine.step(&memory)
+      steps += 1
+      if result != .ran || steps > Self.stepLimit { break }
+      let (next, following) = machine.place
+      if toBoundary, setup.isBoundary[next.index][following] { break }
+    } while true
     clock = machine.time
     switch result {
     case .ran: fibres[fibre].levels[top].interpreter = machine

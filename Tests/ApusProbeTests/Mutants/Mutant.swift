@@ -1,0 +1,147 @@
+import ApusProbe
+
+/// A program with one operation that matters removed, weakened, or swapped with the next one.
+struct Mutant: Sendable {
+  /// Which program: a routine's symbol, or the stub's or hook's name.
+  var program: String
+  /// What was done; unique in the program, and the same for all variants of it.
+  var name: String
+  var instructions: [ProbeInstruction]
+
+  /// All mutants of a program.
+  static func all(of program: ProbeProgram) -> [Mutant] {
+    var result: [Mutant] = []
+    var seen: [String: Int] = [:]
+    func add(_ what: String, _ instructions: [ProbeInstruction]) {
+      let count = (seen[what] ?? 0) + 1
+      seen[what] = count
+      let name = count == 1 ? what : "\(what) (\(count))"
+      result.append(Mutant(program: program.name, name: name, instructions: instructions))
+    }
+    let code = program.instructions
+    for (index, instruction) in code.enumerated() {
+      if instruction.isRemovable {
+        add("remove \(instruction.summary)", Array(code[..<index] + code[(index + 1)...]))
+      }
+      if let weaker = instruction.weaker {
+        add("weaken \(instruction.summary)", Array(code[..<index]) + weaker + Array(code[(index + 1)...]))
+      }
+      if let next = swapPartner(index, code) {
+        var swapped = code
+        swapped.remove(at: next)
+        swapped.insert(code[next], at: index)
+        add("swap \(instruction.summary) and \(code[next].summary)", swapped)
+      }
+    }
+    return result
+  }
+
+  /// The next access to memory, if it may stand before this one as far as registers and control go.
+  private static func swapPartner(_ index: Int, _ code: [ProbeInstruction]) -> Int? {
+    guard code[index].isOrdered else { return nil }
+    for next in (index + 1)..<code.count {
+      let candidate = code[next]
+      guard candidate.isStraight else { return nil }
+      guard candidate.isOrdered else { continue }
+      guard candidate.isStore || code[index].isStore else { return nil }
+      let effect = candidate.effect
+      for between in index..<next {
+        let other = code[between].effect
+        let changed = other.writes.union(other.spoils)
+        let set = effect.writes.union(effect.spoils)
+        if !effect.reads.isDisjoint(with: changed) || !set.isDisjoint(with: other.reads.union(changed)) { return nil }
+      }
+      return next
+    }
+    return nil
+  }
+}
+
+extension ProbeInstruction {
+  /// Whether control only goes on to the next instruction.
+  var isStraight: Bool {
+    switch self {
+    case .label, .call, .callBody, .branch, .localCompareExchange, .atomicCompareExchange, .loadOrFault, .storeOrFault,
+      .restartable:
+      false
+    default: !endsPath
+    }
+  }
+
+  var isStore: Bool {
+    switch self {
+    case .store, .storeConstant, .storeRelease, .storeReturnAddress, .localAdd: true
+    default: false
+    }
+  }
+
+  /// Whether it touches memory whose order may matter. (Counters of what happened are not of that kind.)
+  var isOrdered: Bool {
+    switch self {
+    case .load, .loadAcquire, .loadReturnAddress: true
+    case .arithmetic(_, _, .memory): true
+    default: isStore
+    }
+  }
+
+  var isRemovable: Bool {
+    switch self {
+    case .atomicAdd, .localCompareExchange, .atomicCompareExchange, .storeOrFault, .restartable: true
+    case .call(let symbol):
+      [Routine.arm, .logStack, .logReturn, .leaveFrames].contains { $0.symbol == symbol }
+    default: isStore
+    }
+  }
+
+  /// A form of it that orders less, or is several operations.
+  var weaker: [ProbeInstruction]? {
+    switch self {
+    case .localCompareExchange(let place, let expected, let desired, let otherwise),
+      .atomicCompareExchange(let place, let expected, let desired, let otherwise):
+      [.branch(.notEqual, expected, .memory(place), otherwise), .store(place, desired, .eight)]
+    case .atomicAdd(let place, let operand): [.localAdd(place, operand)]
+    case .loadAcquire(let register, let place): [.load(register, place, .eight)]
+    case .storeRelease(let place, let register): [.store(place, register, .eight)]
+    default: nil
+    }
+  }
+
+  /// What it does, in few words.
+  var summary: String {
+    switch self {
+    case .load(let register, let place, _): "\(register) = \(place.summary)"
+    case .loadAcquire(let register, let place): "\(register) = acquire \(place.summary)"
+    case .store(let place, let register, _): "\(place.summary) = \(register)"
+    case .storeRelease(let place, let register): "\(place.summary) = release \(register)"
+    case .storeConstant(let place, let value): "\(place.summary) = \(value)"
+    case .arithmetic(let operation, let register, .memory(let place)): "\(register) \(operation) \(place.summary)"
+    case .localAdd(let place, _): "\(place.summary) += local"
+    case .atomicAdd(let place, _): "\(place.summary) += atomic"
+    case .localCompareExchange(let place, _, let desired, _): "\(place.summary) = local exchange \(desired)"
+    case .atomicCompareExchange(let place, _, let desired, _): "\(place.summary) = atomic exchange \(desired)"
+    case .storeOrFault(let place, let register, _): "\(place.summary) = \(register) or fault"
+    case .loadReturnAddress(let register): "\(register) = return address"
+    case .storeReturnAddress(let register): "return address = \(register)"
+    case .call(let symbol): "call \(symbol.rawValue)"
+    case .restartable: "restartable"
+    default: "\(self)"
+    }
+  }
+}
+
+extension ProbeAddress {
+  private static let names: [Int32: String] = [
+    ThreadContext.windowLow: "low", ThreadContext.windowDelta: "delta", ThreadContext.current: "current",
+    ThreadContext.windowSlot: "slot", ThreadContext.disarmed: "disarmed", ThreadContext.depth: "depth",
+    ThreadContext.rootFrame: "root", ThreadContext.bufferBase: "base", ThreadContext.bufferMask: "mask",
+    ThreadContext.unwinding: "unwinding", ThreadContext.searches: "searches", ThreadContext.position: "position",
+    ThreadContext.limit: "limit", ThreadContext.consumed: "consumed", ThreadContext.capacity: "capacity",
+    ThreadContext.pendingReturns: "pending", ThreadContext.session: "session",
+  ]
+
+  /// The field of the context, or register and offset.
+  var summary: String {
+    if base == .v1, let name = Self.names[offset] { return name }
+    return offset == 0 ? "[\(base)]" : "[\(base)\(offset < 0 ? "" : "+")\(offset)]"
+  }
+}

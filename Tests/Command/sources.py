@@ -1,0 +1,240 @@
+"""The small programs that the command is tried on."""
+
+from command import FLAG
+
+HEAD = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#define KEEP __attribute__((noipa))
+#define QUIET __attribute__((patchable_function_entry(0)))
+"""
+
+CALLS = """
+KEEP int c(int n) { return n + 1; }
+KEEP int b(int n) { for (int i = 0; i < 3; i++) n = c(n); return n; }
+KEEP int a(int n) { n = b(n); return b(n); }
+int main(int argc, char **argv) {
+  printf("%d\\n", a(0));
+  return argc > 1 ? atoi(argv[1]) : 0;
+}
+"""
+
+ENDS = """
+KEEP void done(void) {}
+KEEP void inner(const char *how) {
+  done();
+  if (!strcmp(how, "abort")) abort();
+  if (!strcmp(how, "segv")) *(volatile int *)8 = 1;
+  if (!strcmp(how, "kill")) kill(getpid(), SIGKILL);
+  if (!strcmp(how, "term")) kill(getpid(), SIGTERM);
+  if (!strcmp(how, "_exit")) _exit(9);
+  if (!strcmp(how, "exit")) exit(9);
+}
+KEEP void outer(const char *how) { inner(how); done(); }
+int main(int argc, char **argv) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  outer(argv[1]);
+  return 77;
+}
+"""
+
+ROOTS = """
+static jmp_buf place;
+KEEP void plain(void) {}
+KEEP void inside(void) {}
+KEEP void deeper(void) { inside(); longjmp(place, 1); }
+KEEP void leaving(void) { inside(); deeper(); }
+KEEP void root(void) { inside(); }
+KEEP void again(int n) { inside(); if (n > 0) again(n - 1); inside(); }
+int main(void) {
+  plain();
+  for (volatile int i = 0; i < 3; i++) {
+    if (setjmp(place) == 0) leaving();
+    plain();
+    root();
+    plain();
+  }
+  again(4);
+  plain();
+  return 0;
+}
+"""
+
+DEPTH = """
+static jmp_buf place;
+KEEP void d5(int jump) { if (jump) longjmp(place, 1); }
+KEEP void d4(int jump) { d5(jump); }
+KEEP void d3(int jump) { d4(jump); }
+KEEP void d2(int jump) { d3(jump); d3(0); }
+KEEP void d1(int jump) { d2(jump); }
+int main(void) {
+  for (volatile int i = 0; i < 4; i++) {
+    if (setjmp(place) == 0) d1(1);
+    d1(0);
+  }
+  return 0;
+}
+"""
+
+DURATIONS = """
+QUIET static long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+KEEP void brief(void) {}
+KEEP void wrapper(void) { brief(); brief(); }
+KEEP void slow(void) { brief(); for (long end = now() + 30000000; now() < end;) wrapper(); brief(); }
+KEEP void parent(void) { brief(); slow(); brief(); }
+int main(void) {
+  for (int i = 0; i < 1000; i++) wrapper();
+  parent();
+  for (int i = 0; i < 1000; i++) brief();
+  slow();
+  return 0;
+}
+"""
+
+MANY = """
+KEEP int tick(int n) { return n + 1; }
+KEEP int tock(int n) { return tick(n); }
+int main(int argc, char **argv) {
+  int n = 0;
+  for (long i = atol(argv[1]); i > 0; i--) n = tock(n);
+  printf("%d\\n", n);
+  return 3;
+}
+"""
+
+THREADS = """
+#include <sys/syscall.h>
+KEEP void unit(void) {}
+KEEP void *work(void *count) {
+  for (long i = 0; i < (long)count; i++) unit();
+  printf("%ld %ld\\n", (long)syscall(SYS_gettid), (long)count);
+  return 0;
+}
+int main(void) {
+  pthread_t threads[3];
+  for (long i = 0; i < 3; i++) pthread_create(&threads[i], 0, work, (void *)(100 * (i + 1)));
+  for (int i = 0; i < 3; i++) pthread_join(threads[i], 0);
+  return 0;
+}
+"""
+
+PLUGIN = """
+KEEP int plugged(int n) { return n * 2; }
+__attribute__((constructor)) void plugin_begins(void) { plugged(0); }
+KEEP int plugin_entry(int n) { return plugged(plugged(n)); }
+"""
+
+PLUGS = """
+KEEP void own(void) {}
+__attribute__((constructor)) void before_main(void) { own(); }
+__attribute__((destructor)) void after_main(void) { own(); }
+int main(int argc, char **argv) {
+  void *library = dlopen(argv[1], RTLD_NOW);
+  int (*entry)(int) = library ? (int (*)(int))dlsym(library, "plugin_entry") : 0;
+  if (!entry) return 1;
+  printf("%d\\n", entry(5));
+  return 0;
+}
+"""
+
+FORKS = """
+KEEP int step(int n) { return n + 1; }
+KEEP int under(void) {
+  pid_t child = fork();
+  int n = 0;
+  for (int i = 0; i < (child ? 10 : 1000); i++) n = step(n);
+  if (child) waitpid(child, 0, 0);
+  return n;
+}
+int main(void) {
+  int n = under();
+  printf("%d\\n", n);
+  return n == 10 ? 4 : 0;
+}
+"""
+
+EXECS = """
+KEEP void before(void) {}
+int main(int argc, char **argv) {
+  before();
+  execv(argv[1], argv + 1);
+  return 99;
+}
+"""
+
+WAITS = """
+static volatile int caught, stop;
+KEEP void on_signal(int number) { caught = number; if (number != SIGUSR1) stop = number; }
+KEEP void say(const char *text, int number) { printf("%s %d\\n", text, number); fflush(stdout); }
+int main(void) {
+  sigset_t all, none;
+  struct sigaction action = {.sa_handler = on_signal};
+  sigaction(SIGTERM, &action, 0);
+  sigaction(SIGUSR1, &action, 0);
+  sigaction(SIGINT, &action, 0);
+  sigfillset(&all);
+  sigemptyset(&none);
+  sigprocmask(SIG_BLOCK, &all, 0);
+  say("ready", getpid());
+  int seen = 0;
+  while (!stop) {
+    sigsuspend(&none);
+    seen++;
+    say("signal", caught);
+  }
+  sigset_t pending;
+  sigpending(&pending);
+  if (sigismember(&pending, stop)) say("twice", stop);
+  return 40 + seen;
+}
+"""
+
+READS = """
+KEEP void line(char *text) { text[0] ^= 32; }
+int main(void) {
+  char text[100];
+  while (fgets(text, sizeof text, stdin)) { line(text); fputs(text, stdout); }
+  return 0;
+}
+"""
+
+IDENTITY = """
+KEEP void who(void) { printf("%d %d\\n", getuid(), geteuid()); }
+int main(void) { who(); return 0; }
+"""
+
+PLAIN = [FLAG]
+
+SOURCES = {
+    "calls": (HEAD + CALLS, PLAIN),
+    "bare": (HEAD + CALLS, []),
+    "static": (HEAD + CALLS, [FLAG, "-static"]),
+    "ends": (HEAD + ENDS, PLAIN),
+    "roots": (HEAD + ROOTS, PLAIN),
+    "depth": (HEAD + DEPTH, PLAIN),
+    "durations": (HEAD + DURATIONS, PLAIN),
+    "many": (HEAD + MANY, PLAIN),
+    "threads": (HEAD + THREADS, PLAIN),
+    "plugin.so": (HEAD + PLUGIN, [FLAG, "-shared", "-fPIC"]),
+    "plugs": (HEAD + PLUGS, PLAIN),
+    "forks": (HEAD + FORKS, PLAIN),
+    "execs": (HEAD + EXECS, PLAIN),
+    "waits": (HEAD + WAITS, PLAIN),
+    "reads": (HEAD + READS, PLAIN),
+    "identity": (HEAD + IDENTITY, PLAIN),
+}
