@@ -27,7 +27,9 @@ package struct Apus: ParsableCommand {
     let isRecord = CommandLine.arguments.dropFirst().first == "record"
     // The Swift runtime's crash handler stops all threads and takes its time; a program that we hold would stand still
     // meanwhile. Should we crash, then at once: the kernel lets go of the program. A closed pipe ends output quietly.
-    for number in [SIGILL, SIGSEGV, SIGBUS, SIGTRAP, SIGABRT, SIGFPE, SIGQUIT] { unsafe signal(number, SIG_DFL) }
+    for number in [SIGILL, SIGSEGV, SIGBUS, SIGTRAP, SIGABRT, SIGFPE, SIGQUIT] {
+      unsafe signal(number, SIG_DFL)
+    }
     unsafe signal(SIGPIPE, SIG_IGN)
     do {
       var command = try parseAsRoot()

@@ -57,6 +57,12 @@ package struct RecordCommand: ParsableCommand {
       if minDuration != nil { throw ValidationError("--min-duration needs --level graph") }
     }
     if minDuration != nil, noTime { throw ValidationError("--min-duration needs times: leave out --no-time") }
+    // The parser takes everything from the first word that is no option of ours: that may be a mistyped one.
+    if let first = command.first, first.hasPrefix("-"), first != "--" {
+      if ["-h", "--help", "-help"].contains(first) { throw CleanExit.helpRequest(self) }
+      if first == "--version" { throw CleanExit.message(Apus.version) }
+      throw ValidationError("Unknown option '\(first)'; a program of that name goes after --")
+    }
     if program.isEmpty { throw ValidationError("give the program to run") }
   }
 

@@ -37,7 +37,7 @@ package struct ReportCommand: ParsableCommand {
     options.threads = threads.selection
     options.color = color.mode
     let chosen = options
-    try reporting(trace.file) { () throws(ReportError) in
+    try reporting(reader) { () throws(ReportError) in
       try SummaryReport.write(reader, chosen, demangler: Demangler(), to: standardOutput())
     }
   }
@@ -66,7 +66,7 @@ package struct ReplayCommand: ParsableCommand {
     options.threads = threads.selection
     options.color = color.mode
     let chosen = options
-    try reporting(trace.file) { () throws(ReportError) in
+    try reporting(reader) { () throws(ReportError) in
       try ReplayReport.write(reader, chosen, demangler: Demangler(), to: standardOutput())
     }
   }
@@ -91,7 +91,7 @@ package struct GraphCommand: ParsableCommand {
     options.threads = threads.selection
     options.color = color.mode
     let chosen = options
-    try reporting(trace.file) { () throws(ReportError) in
+    try reporting(reader) { () throws(ReportError) in
       try GraphReport.write(reader, chosen, demangler: Demangler(), to: standardOutput())
     }
   }
@@ -118,7 +118,7 @@ package struct InfoCommand: ParsableCommand {
     options.format = format == .json ? .json : .text
     options.color = color.mode
     let chosen = options
-    try reporting(trace.file) { () throws(ReportError) in
+    try reporting(reader) { () throws(ReportError) in
       try InfoReport.write(reader, chosen, demangler: Demangler(), to: standardOutput())
       return nil
     }
@@ -155,7 +155,7 @@ package struct ExportCommand: ParsableCommand {
     }
     let selection = threads.selection
     let format = format
-    try reporting(trace.file) { () throws(ReportError) in
+    try reporting(reader) { () throws(ReportError) in
       let demangler = Demangler()
       switch format {
       case .collapsed:

@@ -53,11 +53,14 @@ package struct ThreadOption: ParsableArguments {
 
 /// Runs a report, and says what was wrong with the trace.
 func reporting(
-  _ name: String, _ body: () throws(ReportError) -> ReportOutcome?
+  _ reader: TraceReader, _ body: () throws(ReportError) -> ReportOutcome?
 ) throws {
   do throws(ReportError) {
     guard let outcome = try body() else { return }
-    for damage in outcome.damage { Diagnostics.note("\(name): \(damage)") }
+    for damage in outcome.damage { Diagnostics.note("\(reader.path): \(damage)") }
+    if !reader.isComplete, outcome.damage.isEmpty {
+      Diagnostics.note("\(reader.path) is not finished: the recording was cut short, or still runs")
+    }
   } catch {
     throw CommandFailure("\(error)")
   }

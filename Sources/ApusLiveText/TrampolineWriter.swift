@@ -1,5 +1,4 @@
 package import ApusCore
-package import ApusISA
 package import ApusProbe
 package import ApusProcess
 package import ApusTrampoline
@@ -22,14 +21,16 @@ package final class TrampolineWriter {
   /// signal, must go on at the first byte.
   package private(set) var restartable: [AddressRange] = []
   private let lowering: Lowering
+  private let states: SiteStates
   private var routines: [ProbeSymbol: Address] = [:]
 
   /// Writes what all stubs share. `environment` makes the environment from the slow return's address.
   package init(
-    _ arena: Arena, architecture: Architecture, gateCode: [UInt8],
+    _ arena: Arena, states: SiteStates, architecture: Architecture, gateCode: [UInt8],
     environment: (_ slowReturn: Address) -> ProbeEnvironment
   ) throws(LiveTextError) {
     self.arena = arena
+    self.states = states
     lowering = try lifting { () throws(LoweringError) in try Lowering(architecture) }
     let gateAddress = try arena.allocate(gateCode.count)
     try arena.write(gateCode, at: gateAddress)
@@ -98,50 +99,21 @@ package final class TrampolineWriter {
   /// Makes a stub that runs a program and then instructions that were moved from `code`, which stand at `address` in the
   /// process; gives what to write there.
   package func displace(
-    _ program: ProbeProgram, code: [UInt8], at address: Address, relocator: X86_64.Relocator
-  ) throws(DisplacementError) -> (stub: Address, bytes: [UInt8]) {
-    // Moved code is at most a few instructions longer than it was.
-    let room = 96
-    let place = try lifted { () throws(LiveTextError) in try arena.allocate(room) }
-    let moved: X86_64.RelocatedCode
-    do throws(X86_64.RelocationError) {
-      moved = try relocator.relocate(code, at: address, to: place, minimumCount: X86_64SiteStates.slotBytes)
-    } catch { throw .immovable(error) }
-    var bytes = moved.bytes
-    if moved.continues {
-      let from = place + UInt64(bytes.count)
-      guard let jump = X86_64SiteStates.jump(from: from, to: address + UInt64(moved.originalCount)) else {
-        throw .outOfReach
-      }
-      bytes += jump
-    }
-    guard bytes.count <= room else { throw .outOfReach }
+    _ program: ProbeProgram, code: [UInt8], at address: Address, displacer: CodeDisplacer
+  ) throws(DisplacementError) -> [UInt8] {
+    let place = try lifted { () throws(LiveTextError) in try arena.allocate(CodeDisplacer.room) }
+    let bytes = try displacer.displaced(code, at: address, to: place)
     let stub = try lifted { () throws(LiveTextError) in
       try arena.write(bytes, at: place)
       return try self.stub(program, body: place)
     }
-    guard let jump = X86_64SiteStates.jump(from: address, to: stub) else { throw .outOfReach }
-    return (stub, jump)
+    guard let jump = states.jump(from: address, to: stub) else { throw .outOfReach }
+    return jump
   }
 
   private func lifted<Value>(
     _ body: () throws(LiveTextError) -> Value
   ) throws(DisplacementError) -> Value {
     do throws(LiveTextError) { return try body() } catch { throw .liveText(error) }
-  }
-}
-
-/// Why a function's first instructions cannot be a call site.
-package enum DisplacementError: Error, CustomStringConvertible {
-  case immovable(X86_64.RelocationError)
-  case outOfReach
-  case liveText(LiveTextError)
-
-  package var description: String {
-    switch self {
-    case .immovable(let error): error.description
-    case .outOfReach: "the arena is out of reach"
-    case .liveText(let error): error.description
-    }
   }
 }

@@ -171,7 +171,7 @@ extension RecordSession {
       let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
       for slot in enabled {
         try lifting { () throws(ApusProcess.MemoryError) in
-          try target.write([X86_64SiteStates.preparedByte], at: slot)
+          try target.write(states.disabling, at: slot)
         }
       }
     } catch { logger.debug("while disabling sites: \(error)") }

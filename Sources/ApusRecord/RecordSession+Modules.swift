@@ -1,6 +1,5 @@
 internal import ApusCore
 internal import ApusELF
-internal import ApusISA
 internal import ApusLiveText
 internal import ApusProbe
 internal import ApusProcess
@@ -76,10 +75,12 @@ extension RecordSession {
     let made = try lifting { () throws(LiveTextError) in
       let arena = try Arena(
         near: module.image.range, bytes: (max(wanted * 2, 2 << 20) + 0xfff) & ~0xfff,
-        reach: X86_64SiteStates.reach, in: caller, descriptorOf: try Self.descriptors(of: process),
+        reach: states.reach, in: caller, descriptorOf: try Self.descriptors(of: process),
         gap: try Self.gaps(process))
       try memory.add(arena)
-      return try TrampolineWriter(arena, architecture: tracer.architecture, gateCode: tracer.gateCode) {
+      return try TrampolineWriter(
+        arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode
+      ) {
         memory.environment(
           slowReturn: $0, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
           depthLimit: options.level == .graph ? options.depth : nil)
@@ -126,28 +127,29 @@ extension RecordSession {
         continue
       }
       let slot = image.live(site.slot)
-      let original = Array(site.slotContents.prefix(X86_64SiteStates.slotBytes))
+      let original = Array(site.slotContents.prefix(states.slotBytes))
       let there = try lifting { () throws(ApusProcess.MemoryError) in
         try target.read(slot, count: original.count)
       }
-      guard there == original, original.count == X86_64SiteStates.slotBytes else {
+      guard there == original, original.count == states.slotBytes else {
         refuse("bytes-differ", function)
         continue
       }
       let id = functionCount + 1
       let body = slot + UInt64(site.slotBytes)
+      let placement = states.stubPlacement(slot: slot)
       let stub = try lifting { () throws(LiveTextError) in
         try trampolines.stub(
-          program(id, choice, trampolines.environment), body: body,
-          residue: slot &+ X86_64SiteStates.stubResidue, modulus: X86_64SiteStates.stubModulus)
+          program(id, choice, trampolines.environment), body: body, residue: placement.residue,
+          modulus: placement.modulus)
       }
-      guard let prepared = X86_64SiteStates.prepared(slot: slot, stub: stub) else {
+      guard let prepared = states.prepared(slot: slot, stub: stub) else {
         refuse("out-of-reach", function)
         continue
       }
       try lifting { () throws(ApusProcess.MemoryError) in
         try target.write(prepared, at: slot)
-        try target.write([X86_64SiteStates.enabledByte], at: slot)
+        try target.write(states.enabling, at: slot)
       }
       functionCount = id
       enabled.append(slot)
@@ -197,34 +199,33 @@ extension RecordSession {
       return
     }
     guard !hooks.isEmpty else { return }
-    let decoder: X86_64.Decoder
-    do { decoder = try X86_64.Decoder() } catch {
-      note("no instruction decoder (\(error)): exceptions through recorded functions are not safe")
+    let displacer: CodeDisplacer
+    do throws(DisplacementError) { displacer = try CodeDisplacer(states) } catch {
+      note("\(error): exceptions through recorded functions are not safe")
       return
     }
     for hook in hooks where hook.name == HookSite.walker {
-      let returns = X86_64ReturnSites.find(hook.code, at: hook.address, decoder: decoder) ?? []
+      let returns = displacer.returnSites(hook.code, at: hook.address) ?? []
       hooks += returns.map {
         HookSite(purpose: .arm, name: hook.name, address: $0.address, code: $0.code)
       }
     }
     let trampolines = try arena(for: module, caller: try caller())
     let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
-    let relocator = X86_64.Relocator(decoder)
     for hook in hooks {
       guard let program = hook.program(trampolines.environment, tracer.architecture) else { continue }
       let address = module.image.live(hook.address)
       let there = try lifting { () throws(ApusProcess.MemoryError) in
         try target.read(address, count: hook.code.count)
       }
-      let made: (stub: Address, bytes: [UInt8])
+      let made: [UInt8]
       do throws(DisplacementError) {
-        made = try trampolines.displace(program, code: there, at: address, relocator: relocator)
+        made = try trampolines.displace(program, code: there, at: address, displacer: displacer)
       } catch {
         hookFailures.append("\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): \(error)")
         continue
       }
-      try lifting { () throws(ApusProcess.MemoryError) in try target.write(made.bytes, at: address) }
+      try lifting { () throws(ApusProcess.MemoryError) in try target.write(made, at: address) }
     }
   }
 }

@@ -1,6 +1,5 @@
 package import ApusCore
 internal import ApusELF
-internal import ApusISA
 internal import ApusLiveText
 internal import ApusProbe
 internal import ApusProcess
@@ -17,6 +16,7 @@ package final class RecordSession {
   let logger: Logger
   let chooser: FunctionChooser
   let tracer: PtraceTracer
+  let states: SiteStates
   let writer: TraceWriter
   let clockStart: ApusTraceFile.ClockAnchor
 
@@ -79,6 +79,11 @@ package final class RecordSession {
     self.logger = logger
     chooser = FunctionChooser(options)
     do throws(TraceError) { tracer = try PtraceTracer() } catch { throw .process(error) }
+    guard let states = SiteStates(tracer.architecture) else {
+      throw .process(
+        .unsupportedMachine(process: 0, why: "programs of \(tracer.architecture) cannot be recorded"))
+    }
+    self.states = states
     do throws(SystemError) { signals = try SignalForwarder() } catch { throw .process(.system(error)) }
     let anchor = Self.anchor()
     clockStart = anchor

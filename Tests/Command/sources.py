@@ -117,6 +117,12 @@ int main(int argc, char **argv) {
 }
 """
 
+LATER = MANY.replace("  int n = 0;", """  char line[9];
+  int n = 0;
+  puts("ready");
+  fflush(stdout);
+  if (!fgets(line, sizeof line, stdin)) return 9;""").replace("return 3", "return 0")
+
 THREADS = """
 #include <sys/syscall.h>
 KEEP void unit(void) {}
@@ -229,6 +235,7 @@ SOURCES = {
     "depth": (HEAD + DEPTH, PLAIN),
     "durations": (HEAD + DURATIONS, PLAIN),
     "many": (HEAD + MANY, PLAIN),
+    "later": (HEAD + LATER, PLAIN),
     "threads": (HEAD + THREADS, PLAIN),
     "plugin.so": (HEAD + PLUGIN, [FLAG, "-shared", "-fPIC"]),
     "plugs": (HEAD + PLUGS, PLAIN),

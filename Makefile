@@ -1,0 +1,104 @@
+# Apus: what can be done in this directory.
+#
+#   make setup          install the Debian packages that are missing
+#   make build          build .build/release/apus
+#   make test           all tests (what .ci/run calls)
+#   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
+#   make bench          ns a call, file size, reading speed, memory; against uftrace
+#   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
+#   make check-format   swift-format, without changing anything
+#   make man            the manual pages in .build/man
+#   make install        under PREFIX (/usr/local), DESTDIR in front
+#   make clean          remove what was built
+#
+# Everything is built in one configuration, release.
+
+SWIFT ?= swift
+APUS := .build/release/apus
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 600
+KILLS ?= 200
+STEP := Tools/step.sh
+HARD := Tests/HardPrograms
+SWIFT_FILES = git ls-files -z --cached --others --exclude-standard -- '*.swift'
+
+# The Swift runtime would print a backtrace of each process that a test kills.
+export SWIFT_BACKTRACE := enable=no
+export PYTHONDONTWRITEBYTECODE := 1
+
+.NOTPARALLEL:
+.PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests hard-programs \
+  exact-counts exports-check kills losses man install uninstall clean
+
+all: build
+
+setup:
+	@$(STEP) "Debian packages" Tools/setup.sh
+
+build:
+	@$(STEP) "apus" $(SWIFT) build -c release --product apus
+
+check-format:
+	@$(STEP) "Format" sh -c "$(SWIFT_FILES) | xargs -0 $(SWIFT) format lint -s -p"
+
+build-tests:
+	@$(STEP) "Build, tests included" $(SWIFT) build -c release --build-tests
+
+# Suites of different modules hold processes by ptrace and load both processors: one after the other.
+unit-tests:
+	@$(STEP) "Unit tests" $(SWIFT) test -c release --skip-build --no-parallel
+
+hard-programs:
+	@$(STEP) "Hard programs, untraced and at every level" $(HARD)/run.py $(APUS)
+
+exact-counts:
+	@$(STEP) "Exact counts against callgrind" Tools/exact-counts.sh $(APUS)
+
+exports-check:
+	@$(STEP) "Exports against the report" Tools/test-exports.sh $(APUS)
+
+kills:
+	@$(STEP) "SIGKILL to apus record, $(KILLS) times" $(HARD)/kill.py $(APUS) --times $(KILLS)
+
+losses:
+	@$(STEP) "Losses under overload" $(HARD)/drop.py $(APUS)
+
+fuzz-smoke:
+	@$(STEP) "Fuzzing for a minute" Fuzz/run.sh --seconds 60
+
+fuzz:
+	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
+
+test: setup check-format build-tests unit-tests build hard-programs exact-counts exports-check kills losses fuzz-smoke
+	@printf '\n==> All tests passed\n'
+
+demo: setup build
+	@Tools/demo.sh $(APUS)
+
+bench: setup build
+	@$(STEP) "Benchmarks" Benchmarks/run.sh $(APUS)
+
+man:
+	@$(STEP) "Manual pages" Tools/manual.sh .build/man
+
+install: build man
+	install -D -m 755 $(APUS) $(DESTDIR)$(PREFIX)/bin/apus
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 .build/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(APUS) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus
+	$(APUS) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus
+	$(APUS) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/apus $(DESTDIR)$(PREFIX)/share/man/man1/apus.1 \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/apus.*.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+
+clean:
+	rm -rf .build demo-out
+	if [ -d Fuzz ]; then rm -rf Fuzz/.build; fi
+	if [ -d Benchmarks ]; then rm -rf Benchmarks/.build; fi
