@@ -10,3 +10,4 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 swift package -c release --allow-writing-to-package-directory generate-manual --multi-page --section 1
+cp .build/plugins/GenerateManual/outputs/ApusCommand/*.1 "$out"/

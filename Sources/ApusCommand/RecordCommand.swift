@@ -56,6 +56,9 @@ package struct RecordCommand: ParsableCommand {
       if depth != nil { throw ValidationError("--depth needs --level graph") }
       if minDuration != nil { throw ValidationError("--min-duration needs --level graph") }
     }
+    if let minDuration, minDuration.nanoseconds > 400_000_000 {
+      throw ValidationError("--min-duration takes 400ms at most")
+    }
     if minDuration != nil, noTime { throw ValidationError("--min-duration needs times: leave out --no-time") }
     // The parser takes everything from the first word that is no option of ours: that may be a mistyped one.
     if let first = command.first, first.hasPrefix("-"), first != "--" {
@@ -144,8 +147,7 @@ struct Duration: ExpressibleByArgument {
     case "s": scale = 1e9
     default: return nil
     }
-    // At most what fits a comparison in generated code.
-    guard let number = Double(digits), number * scale >= 1, number * scale <= 400e6 else { return nil }
+    guard let number = Double(digits), number * scale >= 1, number * scale <= 1e18 else { return nil }
     nanoseconds = UInt64(number * scale)
   }
 }

@@ -38,9 +38,11 @@ extension RecordSession {
     case .born(let parent, let birth):
       try welcome(thread, parent: parent, birth: birth, in: event.process)
     case .exited(let status):
+      if thread == asked { asked = nil }
       if thread == process { self.status = status }
       if threads[thread] != nil { try end(thread: thread) }
     case .exiting:
+      if thread == asked { asked = nil }
       if event.process == process { try end(thread: thread) }
       try resume(thread)
     case .executed(let former, _):
@@ -54,10 +56,10 @@ extension RecordSession {
         try useStop(of: event)
         try resume(thread)
       }
-    case .interrupted, .created:
+    case .interrupted, .created(_, .clone), .created(_, .fork), .groupStop:
       try useStop(of: event)
       try resume(thread)
-    case .groupStop, .vforkDone, .systemCallEntry, .systemCallExit: try resume(thread)
+    case .created, .vforkDone, .systemCallEntry, .systemCallExit: try resume(thread)
     }
   }
 
@@ -135,22 +137,21 @@ extension RecordSession {
 
   /// If the loader waits for us, a stopped thread is needed: remote calls may have to be made.
   private func askForStoppedThread() throws(RecordError) {
-    guard isLive, !needsStoppedThread, let memory, memory.loaderRequests != memory.loaderAnswers else {
+    guard isLive, asked == nil, let memory, memory.loaderRequests != memory.loaderAnswers else {
       return
     }
-    needsStoppedThread = true
     for thread in threads.keys {
       do throws(TraceError) {
         try tracer.interrupt(thread)
+        asked = thread
         return
       } catch { logger.debug("interrupting \(thread): \(error)") }
     }
-    needsStoppedThread = false
   }
 
   private func useStop(of event: TraceEvent) throws(RecordError) {
-    guard needsStoppedThread, isLive, event.process == process, let memory else { return }
-    needsStoppedThread = false
+    guard isLive, event.process == process, let memory, memory.loaderRequests != memory.loaderAnswers else { return }
+    if event.thread == asked { asked = nil }
     let request = memory.loaderRequests
     stoppedThread = event.thread
     defer { stoppedThread = nil }
@@ -169,7 +170,7 @@ extension RecordSession {
     failure = error
     do throws(RecordError) {
       let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
-      for slot in enabled {
+      for slot in enabled.values.joined() {
         try lifting { () throws(ApusProcess.MemoryError) in
           try target.write(states.disabling, at: slot)
         }

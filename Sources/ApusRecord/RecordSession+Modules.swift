@@ -39,6 +39,8 @@ extension RecordSession {
         note("\(error): its functions are not recorded")
       }
     }
+    // What stands now where an unloaded module's sites were is not ours to write.
+    for gone in loaded.subtracting(seen) { enabled[gone] = nil }
     loaded = seen
     return found
   }
@@ -152,7 +154,7 @@ extension RecordSession {
         try target.write(states.enabling, at: slot)
       }
       functionCount = id
-      enabled.append(slot)
+      enabled[LoadedInstance(path: image.path, bias: image.bias), default: []].append(slot)
       sites.enabled += 1
       records.append(
         FunctionRecord(

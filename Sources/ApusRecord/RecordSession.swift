@@ -37,8 +37,8 @@ package final class RecordSession {
   var functionCount: UInt32 = 0
   var usableSites = 0
   var sites = SitesRecord(found: 0, enabled: 0, refused: [])
-  /// Enabled sites: the address of the byte that switches each.
-  var enabled: [Address] = []
+  /// Enabled sites, by their slots' addresses, of the modules that are loaded.
+  var enabled: [LoadedInstance: [Address]] = [:]
   var hookFailures: [String] = []
   var notes: [String] = []
   /// Calls at count level, by function, of threads that have ended.
@@ -47,8 +47,8 @@ package final class RecordSession {
   /// Threads that are being recorded.
   var threads: [ThreadID: RecordedThread] = [:]
   var threadCount: UInt32 = 0
-  /// What waits for some thread of the process to be stopped.
-  var needsStoppedThread = false
+  /// The thread that was asked to stop, so that the loader can be answered.
+  var asked: ThreadID?
   /// The thread whose event is being handled: remote calls can be made in it.
   var stoppedThread: ThreadID?
   let signals: SignalForwarder
