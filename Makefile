@@ -21,14 +21,14 @@ FUZZ_SECONDS ?= 600
 KILLS ?= 200
 STEP := Tools/step.sh
 HARD := Tests/HardPrograms
-SWIFT_FILES = git ls-files -z --cached --others --exclude-standard -- '*.swift'
+SWIFT_FILES = find Package.swift Sources Tests $(wildcard Fuzz Benchmarks) -name '*.swift' -not -path '*/.build/*' -print0
 
 # The Swift runtime would print a backtrace of each process that a test kills.
 export SWIFT_BACKTRACE := enable=no
 export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
-.PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests hard-programs \
+.PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
   exact-counts exports-check kills losses man install uninstall clean
 
 all: build
@@ -50,7 +50,10 @@ unit-tests:
 	@$(STEP) "Unit tests" $(SWIFT) test -c release --skip-build --no-parallel
 
 hard-programs:
-	@$(STEP) "Hard programs, untraced and at every level" $(HARD)/run.py $(APUS)
+	@$(STEP) "Hard programs, untraced and at every level" python3 $(HARD)/run.py $(APUS)
+
+command-tests:
+	@$(STEP) "The command's behaviour" python3 Tests/Command/run.py $(APUS)
 
 exact-counts:
 	@$(STEP) "Exact counts against callgrind" Tools/exact-counts.sh $(APUS)
@@ -59,10 +62,10 @@ exports-check:
 	@$(STEP) "Exports against the report" Tools/test-exports.sh $(APUS)
 
 kills:
-	@$(STEP) "SIGKILL to apus record, $(KILLS) times" $(HARD)/kill.py $(APUS) --times $(KILLS)
+	@$(STEP) "SIGKILL to apus record, $(KILLS) times" python3 $(HARD)/kill.py $(APUS) --times $(KILLS)
 
 losses:
-	@$(STEP) "Losses under overload" $(HARD)/drop.py $(APUS)
+	@$(STEP) "Losses under overload" python3 $(HARD)/drop.py $(APUS)
 
 fuzz-smoke:
 	@$(STEP) "Fuzzing for a minute" Fuzz/run.sh --seconds 60
@@ -70,7 +73,7 @@ fuzz-smoke:
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
 
-test: setup check-format build-tests unit-tests build hard-programs exact-counts exports-check kills losses fuzz-smoke
+test: setup check-format build-tests unit-tests build command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
 	@printf '\n==> All tests passed\n'
 
 demo: setup build

@@ -24,6 +24,8 @@ package struct Apus: ParsableCommand {
 
   /// Exit status: 0, 1 for a failure, 2 for wrong usage; `record`: the program's, or 125 for whatever goes wrong here.
   package static func main() {
+    // A limit on file sizes is an error of write like any other. (Programs are started with what we found.)
+    _ = unsafe signal(SIGXFSZ, SIG_IGN)
     let isRecord = CommandLine.arguments.dropFirst().first == "record"
     // The Swift runtime's crash handler stops all threads and takes its time; a program that we hold would stand still
     // meanwhile. Should we crash, then at once: the kernel lets go of the program. A closed pipe ends output quietly.

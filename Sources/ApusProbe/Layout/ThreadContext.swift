@@ -40,8 +40,8 @@ package enum ThreadContext {
   /// The mirror entry of frame F stands at 2 F + delta.
   package static let windowDelta: Int32 = 16
   /// The innermost open frame in the window, or the window's end when none is open. 0 or 1: there is no valid window. It
-  /// is 0 while the window changes, and 1 when a handler came meanwhile that put the half-changed window back: what
-  /// the interrupted change has read of the chunk may be old.
+  /// is 0 while the window changes, and 1 when a handler came meanwhile that changed it too: the
+  /// interrupted change begins again.
   package static let current: Int32 = 24
   /// The window's slot in the chunk table; 0 until the thread's first event.
   package static let windowSlot: Int32 = 32

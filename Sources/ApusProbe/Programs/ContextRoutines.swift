@@ -53,9 +53,12 @@ extension ProgramBuilder {
     subtract(delta, .register(low))
   }
 
-  /// Makes the chunk in `slot` the window of the context in v1, but leaves `current` invalid: steps 2 and 3 of
-  /// ``Routine/switchWindow``. v6 = the window's lowest address; changes v0 and v7.
-  mutating func beginWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
+  /// Makes the chunk in `slot` (v4 or v5) the window of the context in v1: steps 2 to 5 of ``Routine/switchWindow``. Changes
+  /// v0, v2, v3, v6 and v7.
+  mutating func setWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
+    let none = label()
+    let closed = label()
+    let again = here()
     storeConstant(.v1, ThreadContext.current, 0)
     store(.v1, ThreadContext.windowSlot, slot)
     load(.v6, slot, StackChunk.key)
@@ -63,15 +66,6 @@ extension ProgramBuilder {
     store(.v1, ThreadContext.windowLow, .v6)
     mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
     store(.v1, ThreadContext.windowDelta, .v7)
-  }
-
-  /// Makes the chunk in `slot` (v4 or v5) the window of the context in v1: steps 2 to 5 of ``Routine/switchWindow``. Changes
-  /// v0, v2, v3, v6 and v7.
-  mutating func setWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
-    let none = label()
-    let closed = label()
-    let again = here()
-    beginWindow(slot: slot, environment)
     call(.logStack)
     add(.v6, .immediate(Int32(StackChunk.size)))
     load(.v3, slot, StackChunk.current)
@@ -103,7 +97,7 @@ extension ProgramBuilder {
     shiftRight(.v5, 1)
     shiftLeft(.v5, 1)
     branch(.v5, .equal, .v2, whole)
-    beginWindow(slot: .v5, environment)
+    // The change that was interrupted begins again.
     storeConstant(.v1, ThreadContext.current, 1)
     jump(done)
     place(whole)
@@ -221,7 +215,7 @@ extension Routine {
   /// Finds or claims the chunk of the frame in v2 and makes it the thread's window.
   ///
   /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
-  /// when it returns, to slot, low and delta as they belong together.
+  /// when it returns; a change that it has interrupted begins again.
   /// 1. The old window's `current` is kept in its slot.
   /// 2. `current` = 0: from here on every fast path fails.
   /// 3. slot, low and delta are written, in this order.

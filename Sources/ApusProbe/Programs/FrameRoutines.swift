@@ -168,12 +168,14 @@ extension Routine {
 
     // A tail call: the frame's function changes, its return address and its place in the chain stay.
     b.place(tail)
+    let look = b.here()
     b.mirrorEntry(.v6, of: .v5)
     b.move(.v0, .v5)
     b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
-    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), pass)
+    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), lost)
     b.load(.v0, .v6, StackChunk.returnAddress)
-    b.branch(.v0, .equal, .immediate(0), pass)
+    b.endRestartable(look)
+    b.branch(.v0, .equal, .immediate(0), lost)
     b.move(.v0, .v4)
     b.shiftLeft(.v0, UInt8(EventWord.functionShift))
     b.call(.log)

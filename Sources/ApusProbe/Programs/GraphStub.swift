@@ -43,6 +43,8 @@ extension ProbeProgram {
     b.homeContext(environment)
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
     if options.root != .everywhere { b.rootFilter(isRoot: options.root == .root, pass: pass) }
+    // Restartable: a handler may leave a window of its own (by a jump).
+    let look = b.here()
     b.emit(.frameAddress(.v2))
     b.move(.v0, .v2)
     b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
@@ -51,6 +53,7 @@ extension ProbeProgram {
     b.add(.v2, .v2)
     b.add(.v2, .at(.v1, ThreadContext.windowDelta))
     b.load(.v3, .v2, StackChunk.returnAddress)
+    b.endRestartable(look)
     b.branch(.v3, .notEqual, .immediate(0), slow)
     if let limit = environment.depthLimit {
       b.load(.v3, .v1, ThreadContext.depth)
@@ -58,7 +61,7 @@ extension ProbeProgram {
     }
     b.appendFunctionEvent(.entry, function, environment, full: slow)
     b.emit(.frameAddress(.v2))
-    // Restartable: a handler may leave a window of its own (by a jump), and then this frame must not be linked into it.
+    // Restartable: this frame must not be linked into another window.
     let enter = b.here()
     b.mirrorEntry(.v0, of: .v2)
     b.load(.v3, .v1, ThreadContext.current)

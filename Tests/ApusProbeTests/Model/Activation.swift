@@ -20,6 +20,8 @@ struct Activation: Sendable {
     case raise(Int)
     /// `_Unwind_SetIP`, on the way to it.
     case land(Int)
+    /// `_Unwind_ForcedUnwind`, whose stop function jumps.
+    case forced(Int)
     /// `_Unwind_Backtrace`'s beginning and end.
     case walk, walked
     /// `dlsym`.

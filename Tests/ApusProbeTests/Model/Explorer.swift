@@ -7,8 +7,20 @@ struct Explorer {
   var runs = 0
   private var seed: UInt64 = 0x1234_5678_9ABC_DEF1
   private var baseline = World.Baseline()
+  private let reference: World.Baseline?
 
-  init(_ scenario: Scenario, _ programs: ProgramSet) throws { setup = try Setup(scenario, programs) }
+  /// - Parameter reference: what the scenario comes to when nothing is injected; by default as these programs have it.
+  init(_ scenario: Scenario, _ programs: ProgramSet, reference: World.Baseline? = nil) throws {
+    setup = try Setup(scenario, programs)
+    self.reference = reference
+  }
+
+  /// What the scenario comes to when nothing is injected.
+  func plainRun() throws(ProbeFault) -> World.Baseline {
+    var plain = try World(setup)
+    plain.finish()
+    return plain.check(nil)
+  }
 
   /// - Returns: what went wrong first, or nil.
   mutating func explore() throws(ProbeFault) -> String? {
@@ -17,6 +29,10 @@ struct Explorer {
     plain.finish()
     baseline = plain.check(nil)
     runs += 1
+    if let reference {
+      if plain.failure == nil, baseline != reference { return "nothing injected: not as expected" }
+      baseline = reference
+    }
     if let failure = plain.failure { return "nothing injected: \(failure)" }
     for (index, injection) in setup.scenario.injections.enumerated() {
       var world = start
@@ -24,13 +40,16 @@ struct Explorer {
       var boundary = 0
       while world.advance(0) {
         boundary += 1
-        if boundary % setup.scenario.stride != 0 { continue }
+        if boundary % setup.scenario.stride != 0, !world.isWaiting(0) { continue }
         if let failure = try branch(world, injection, pairs: setup.scenario.pairs) {
           let place = world.description(0)
           return "injection \(index) at boundary \(boundary) (\(place)): \(failure)"
         }
         // The others catch up when the first thread waits for them.
-        if world.isWaiting(0) { for thread in world.threads.indices.dropFirst() { world.run(thread) } }
+        if world.isWaiting(0) {
+          for thread in world.threads.indices.dropFirst() { world.run(thread) }
+          if world.isWaiting(0) { return "boundary \(boundary): the first thread waits for ever" }
+        }
       }
     }
     return nil
@@ -168,6 +187,7 @@ extension World {
     }
     restartAppend(fibre)
     drainStores(thread)
+    injectsNoCalls = false
     fibres[fibre].levels.append(Activation(kind: .handler, frame: frame, operations: operations))
     return true
   }

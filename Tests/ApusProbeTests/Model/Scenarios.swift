@@ -8,6 +8,8 @@ enum Scenarios {
   static let throwing: [Op] = [.protect(9, [.call(6, [.cleanup([.call(7, [.raise(9)])], [.call(8, [])])])])]
   static let throwingUntraced: [Op] = [.protect(9, [.untraced([.raise(9)])])]
   static let jumping: [Op] = [.protect(9, [.call(6, [.call(7, [.longjmp(9)])])])]
+  /// More events than a small buffer holds.
+  static let busy: [Op] = [.call(6, [.call(7, []), .call(7, [.call(8, [])]), .call(7, []), .call(8, [])])]
   static let walking: [Op] = [.call(6, [.backtrace, .call(7, [])])]
   static let walkingUntraced: [Op] = [.backtrace]
 
@@ -139,7 +141,10 @@ enum Scenarios {
     Scenario(
       name: "small buffer, dropping", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],
-      injections: [.handler(calls), .handler([.read] + calls), .handler(throwing), .reader, .earlyReader]
+      injections: [
+        .handler(calls), .handler([.read] + calls), .handler(busy), .handler([.read] + busy), .handler(busy + [.read]),
+        .handler(throwing), .reader, .earlyReader,
+      ]
         + forks.dropLast()),
     Scenario(
       name: "small buffer, dropping, alternate stack", waits: false, ringEvents: 8,
@@ -170,6 +175,86 @@ enum Scenarios {
       name: "two threads lose calls", waits: false, ringEvents: 4,
       threads: [nested, nested], injections: [.secondThread]),
     Scenario(
+      name: "small buffer, dropping, jumps", waits: false, ringEvents: 8,
+      threads: [[.call(1, [
+        .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(4, []), .read,
+        .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(5, [.read]), .call(4, []), .read, .call(4, []),
+      ])]],
+      injections: [.handler(calls), .handler([.read] + calls), .handler(busy)], leavesNothing: false),
+    Scenario(
+      name: "nobody reads", ringEvents: 8, threads: [nested + nested], injections: [.handler(calls), .reader],
+      readerIsAway: true),
+    Scenario(
+      name: "a deep jump",
+      threads: [[.call(1, [
+        .protect(1, [.call(2, [.untraced([.untraced([.untraced([.untraced([.untraced([.call(3, [.call(4, [.longjmp(1)])])])])])])])])]),
+        .call(5, [.call(4, [])]),
+      ])]],
+      injections: signals, leavesNothing: false),
+    Scenario(
+      name: "depth limit, jumps", depthLimit: 3,
+      threads: [[.call(1, [
+        .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]),
+        .call(4, [.call(5, [.call(3, [])])]),
+      ]), .call(2, [.call(3, [.call(4, [])])])]],
+      injections: [.handler(calls), .alternate(calls)], leavesNothing: false),
+    Scenario(
+      name: "jumps within handlers, leaves",
+      threads: [[.call(1, []), .call(2, [.tail(3, [.tail(4, [])])]), .resume(1), .call(3, [])]],
+      fibres: [[.call(5, [.yield])]],
+      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+    Scenario(
+      name: "a fibre moves while its first thread knows nothing of it",
+      threads: [[.call(1, [.resume(2), .post(1), .await(2), .call(2, [])])], [.await(1), .call(4, [.resume(2)]), .post(2)]],
+      fibres: [[.call(3, [.call(4, [.yield]), .call(5, [])])]],
+      injections: signals + [.secondThread], isExact: false, leavesNothing: false),
+    Scenario(
+      name: "jump and return",
+      threads: [[.call(1, [.call(2, [.protect(1, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, [])])]],
+      injections: signals + forks, leavesNothing: false),
+    Scenario(
+      name: "forced unwinding",
+      threads: [
+        [
+          .call(1, [
+            .protect(1, [.call(2, [.call(3, [.forced(1)])])]), .call(4, []),
+            .protect(1, [.untraced([.untraced([.forced(1)])])]), .backtrace, .call(5, []),
+          ])
+        ]
+      ],
+      injections: signals, leavesNothing: false),
+    Scenario(
+      name: "jumps within handlers, other stacks",
+      threads: [[.call(1, [.call(2, [.resume(1), .call(3, [.call(4, [])])]), .resume(1)])]],
+      fibres: [[.call(5, [.yield, .call(4, [])])]], startsAtEdge: true,
+      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+    Scenario(
+      name: "depth limit, other stacks", depthLimit: 3,
+      threads: [[.call(1, [.resume(1), .call(2, [.call(3, [.call(4, [])])]), .resume(1), .call(4, [])]), .call(5, [])]],
+      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]], startsAtEdge: true,
+      injections: [.handler(calls), .alternate(calls)]),
+    Scenario(
+      name: "two threads unwind",
+      threads: [
+        [.call(1, [.protect(1, [.call(2, [.raise(1)])]), .backtrace, .call(3, [])])],
+        [.call(1, [.protect(1, [.call(2, [.raise(1)])]), .backtrace, .call(3, [])])],
+      ],
+      injections: [.secondThread], leavesNothing: false),
+    Scenario(
+      name: "no contexts", threads: [nested, [.call(2, [.call(3, []), .tail(4, [])])]], contexts: [0, 1],
+      withoutContext: [0, 1], injections: [.handler(calls), .secondThread]),
+    Scenario(
+      name: "two threads, no room for stacks", threads: [nested, nested], injections: [.secondThread],
+      tableIsFull: true),
+    Scenario(
+      name: "a fibre moves to a thread without context",
+      threads: [
+        [.call(1, [.resume(2), .call(2, [])]), .post(1), .await(2), .call(5, [])],
+        [.await(1), .call(4, [.resume(2)]), .post(2)],
+      ],
+      withoutContext: [1], fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
+      injections: signals + [.secondThread], isExact: false, leavesNothing: false),
+    Scenario(
       name: "a fibre moves to another thread",
       threads: [
         [.call(1, [.resume(2), .call(2, [])]), .post(1), .await(2), .call(5, [])],
@@ -189,7 +274,7 @@ enum Scenarios {
 
   private static let minimum: [Int: StubOptions] = {
     var options: [Int: StubOptions] = [:]
-    for function in 0..<ProgramSet.functions { options[function, default: StubOptions()].minimumTicks = 6 }
+    for function in 0...5 { options[function, default: StubOptions()].minimumTicks = 6 }
     return options
   }()
 }

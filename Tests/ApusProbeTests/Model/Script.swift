@@ -17,6 +17,8 @@ indirect enum Op: Sendable {
   case longjmp(Int)
   case raise(Int)
   case backtrace
+  /// An unwinder begins to walk, and jumps without landing anywhere (thread cancellation).
+  case forced(Int)
   /// Switches to another stack, and back.
   case resume(Int)
   case yield
@@ -42,6 +44,8 @@ struct Scenario: Sendable {
   var threads: [[Op]] = []
   /// The contexts that the threads have.
   var contexts = [0, 1]
+  /// Which of them do not exist.
+  var withoutContext: Set<Int> = []
   /// Other stacks than the threads' own: what runs on fibre `threads.count + n`.
   var fibres: [[Op]] = []
   /// Where the first thread's stack is.
@@ -56,6 +60,8 @@ struct Scenario: Sendable {
   var stride = 1
   /// A second injection at each of this many random boundaries after the first.
   var pairs = 0
+  /// Whether nobody reads while the threads run.
+  var readerIsAway = false
   /// Whether the stack table is full before anything runs.
   var tableIsFull = false
 }

@@ -43,7 +43,7 @@ extension World {
     var result = ProbeStep.ran
     repeat {
       let (program, index) = machine.place
-      if setup.isPause[program.index][index] {
+      if setup.isPause[program.index][index], !setup.scenario.readerIsAway {
         drainStores(thread)
         read(threads[thread].context)
       }
@@ -182,6 +182,7 @@ extension World {
       }
       leave(fibre, to: target)
     case .raise(let mark): raise(mark, thread, fibre)
+    case .forced(let mark): startHook(.forced(mark), .disarm, thread, fibre)
     case .backtrace: startHook(.walk, .disarm, thread, fibre)
     case .resume(let other):
       fibres[other].resumer = fibre

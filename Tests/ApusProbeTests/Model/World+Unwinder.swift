@@ -22,6 +22,12 @@ extension World {
       var inline = Activation(kind: .inline, frame: level.frame, operations: cleanup)
       inline.pendingRaise = mark
       fibres[fibre].levels.append(inline)
+    case .forced(let mark):
+      checkUnwindable(fibre, down: 0)
+      guard let target = fibres[fibre].levels.lastIndex(where: { $0.mark == mark }) else {
+        return fail("a jump to nowhere")
+      }
+      leave(fibre, to: target)
     case .walk:
       checkUnwindable(fibre, down: 0)
       fibres[fibre].levels.removeLast()

@@ -19,6 +19,8 @@ struct World: Sendable {
   var left = 0
   /// Frames whose own return was seen, and whose mirror entry must therefore be empty in the end.
   var posted: UInt64 = 0
+  /// Whether no call was made that the script does not make.
+  var injectsNoCalls = true
   /// Whether a handler was left by a jump.
   var hasJumped = false
   var failure: String?
@@ -48,9 +50,10 @@ struct World: Sendable {
   private mutating func prepareShared() throws(ProbeFault) {
     let control = ModelLayout.control
     try memory.setGlobal(control + UInt64(SharedControl.owner), 77)
-    try memory.setGlobal(control + UInt64(SharedControl.patience), 1_000_000)
+    try memory.setGlobal(control + UInt64(SharedControl.patience),
+      setup.scenario.readerIsAway ? 20 : 1_000_000)
     try prepareArenas()
-    for index in Set(setup.scenario.contexts).sorted() {
+    for index in Set(setup.scenario.contexts).subtracting(setup.scenario.withoutContext).sorted() {
       let context = ModelLayout.context(index)
       func field(_ offset: Int32) -> UInt64 { context + UInt64(offset) }
       let size = UInt64(setup.scenario.ringEvents * 8)

@@ -63,15 +63,17 @@ enum MutantHunt {
 
   /// The scenario that finds it out, with how many boundaries were left out; nil if none does.
   static func find(_ program: String, _ name: String, strides: [Int]) throws -> (scenario: String, stride: Int)? {
-    var sets: [(Scenario, ProgramSet)] = []
+    var sets: [(Scenario, ProgramSet, World.Baseline)] = []
     for scenario in Scenarios.all {
-      if let set = ProgramSet(scenario).mutated(program, name) { sets.append((scenario, set)) }
+      let real = ProgramSet(scenario)
+      guard let set = real.mutated(program, name) else { continue }
+      sets.append((scenario, set, try Explorer(scenario, real).plainRun()))
     }
     for stride in strides {
-      for (original, set) in sets {
+      for (original, set, reference) in sets {
         var scenario = original
         scenario.stride = stride
-        var explorer = try Explorer(scenario, set)
+        var explorer = try Explorer(scenario, set, reference: reference)
         if try explorer.explore() != nil { return (scenario.name, stride) }
       }
     }

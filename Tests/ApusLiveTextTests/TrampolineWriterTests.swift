@@ -1,0 +1,192 @@
+import ApusCore
+import ApusELF
+import ApusISA
+import ApusLiveText
+import ApusProbe
+import ApusProcess
+import ApusSystem
+import Glibc
+import Testing
+
+extension LaunchingTests {
+  @Suite struct TrampolineWriterTests {
+    static let program = "int main(void) { return 0; }"
+
+    /// A writer with stubs of every level for some slots.
+    private static func stubs(
+      _ laboratory: Laboratory
+    ) throws -> (writer: TrampolineWriter, stubs: [(slot: Address, stub: Address, program: ProbeProgram)]) {
+      let arena = try laboratory.arena()
+      try laboratory.memory.add(arena)
+      let writer = try TrampolineWriter(
+        arena, states: try #require(SiteStates(.x86_64)), architecture: .x86_64,
+        gateCode: laboratory.tracer.gateCode, environment: laboratory.environment)
+      var made: [(slot: Address, stub: Address, program: ProbeProgram)] = []
+      for index in UInt32(0)..<60 {
+        let slot = laboratory.program.range.start + UInt64(index) * 37
+        let program: ProbeProgram
+        switch index % 3 {
+        case 0: program = .graphStub(function: index + 1, options: StubOptions(), environment: writer.environment)
+        case 1: program = .entryStub(function: index + 1, environment: writer.environment)
+        default: program = .countStub(function: index + 1, environment: writer.environment)
+        }
+        let stub = try writer.stub(
+          program, body: slot + 5, residue: slot &+ X86_64SiteStates.stubResidue,
+          modulus: X86_64SiteStates.stubModulus)
+        made.append((slot, stub, program))
+      }
+      return (writer, made)
+    }
+
+    @Test func stubsStandWhereTheirSlotsWantThem() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let (writer, made) = try Self.stubs(laboratory)
+        let memory = try laboratory.tracer.memory(of: laboratory.process)
+        for (slot, stub, _) in made {
+          #expect((stub &- slot) & 0xff == 8)
+          #expect(X86_64SiteStates.prepared(slot: slot, stub: stub) != nil)
+          #expect(writer.arena.range.contains(stub))
+          #expect(try memory.read(stub, count: 16).contains { $0 != 0 }, "the process sees the code")
+        }
+        #expect(Set(made.map(\.stub)).count == made.count)
+        #expect(try memory.read(writer.gate.address, count: laboratory.tracer.gateCode.count) == laboratory.tracer.gateCode)
+      }
+    }
+
+    @Test func noPageIsWritableAndExecutable() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let (writer, _) = try Self.stubs(laboratory)
+        let maps = try ProcessMaps.read(process: laboratory.process)
+        #expect(!maps.contains { $0.isWritable && $0.isExecutable })
+        #expect(maps.contains { $0.range == writer.arena.range && $0.isExecutable && !$0.isWritable })
+        // No descriptor is left in the process.
+        let open = try shell("ls -l /proc/\(laboratory.process)/fd")
+        #expect(!open.contains("memfd"))
+        #expect(writer.arena.reaches(laboratory.program.range))
+      }
+    }
+
+    @Test func threadsRestartWithinAppendsOnly() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let (writer, made) = try Self.stubs(laboratory)
+        let ranges = writer.restartable
+        #expect(ranges.count >= 1)
+        for (range, next) in zip(ranges, ranges.dropFirst()) { #expect(range.end <= next.start) }
+        // Every address of the arena, against a plain search.
+        for address in writer.arena.range.start..<(writer.arena.range.end - writer.arena.room) {
+          let wanted = ranges.first { $0.start < address && address < $0.end }?.start
+          if writer.restart(at: address) != wanted {
+            Issue.record("\(String(address, radix: 16)): \(String(describing: writer.restart(at: address)))")
+            break
+          }
+        }
+        #expect(writer.restart(at: writer.arena.range.end) == nil && writer.restart(at: 0) == nil)
+        // A program's ranges are in its own code, as many as it says.
+        let marks = made.map { stub in
+          stub.program.instructions.count { if case .restartable = $0 { true } else { false } }
+        }
+        for (index, stub) in made.enumerated() {
+          let end = index + 1 < made.count ? made[index + 1].stub : writer.arena.range.end
+          #expect(ranges.count { $0.start >= stub.stub && $0.end <= end } == marks[index], "\(stub.program.name)")
+        }
+        #expect(marks.contains { $0 > 0 })
+      }
+    }
+
+    /// What is restartable is whole instructions, the last of which moves the position.
+    @Test func restartableRangesAreWholeInstructions() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let (writer, _) = try Self.stubs(laboratory)
+        let memory = try laboratory.tracer.memory(of: laboratory.process)
+        let decoder = try X86_64.Decoder()
+        for range in writer.restartable {
+          let code = try memory.read(range.start, count: Int(range.count))
+          let instructions = try decoder.decodeAll(code, at: range.start)
+          #expect(instructions.reduce(0) { $0 + $1.count } == code.count)
+          let last = try #require(instructions.last)
+          #expect(
+            last.operands.hasPrefix("qword ptr ["), "the last is a store: \(instructions.map(\.text))")
+        }
+      }
+    }
+
+    @Test func accessesThatMayFaultAreRecorded() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let (writer, _) = try Self.stubs(laboratory)
+        #expect(!writer.faults.isEmpty)
+        let memory = try laboratory.tracer.memory(of: laboratory.process)
+        let decoder = try X86_64.Decoder()
+        #expect(Set(writer.faults.map(\.access)).count == writer.faults.count)
+        for fault in writer.faults {
+          #expect(writer.arena.range.contains(fault.access) && writer.arena.range.contains(fault.recovery))
+          let instruction = try decoder.decode(try memory.read(fault.access, count: 15), at: fault.access)
+          #expect(instruction.operands.contains("["), "\(instruction.text) touches memory")
+          #expect(fault.recovery != fault.access)
+        }
+      }
+    }
+
+    @Test func displacedInstructionsGoOnBehindThem() throws {
+      let scratch = try Scratch()
+      let path = try scratch.build(
+        """
+        __asm__(".globl work\\n.type work, @function\\nwork: push %rbx\\n mov %edi, %ebx\\n lea 1(%rbx), %eax\\n"
+                " pop %rbx\\n ret\\n.size work, .-work");
+        int work(int);
+        int main(void) { return work(41); }
+        """)
+      try Laboratory.run(path) { laboratory in
+        let (writer, _) = try Self.stubs(laboratory)
+        let functions = try laboratory.program.image.functions()
+        let work = try #require(functions.first { $0.names.contains("work") })
+        let address = laboratory.program.live(work.address)
+        let memory = try laboratory.tracer.memory(of: laboratory.process)
+        let code = try memory.read(address, count: Int(work.size))
+        let displacer = try CodeDisplacer(try #require(SiteStates(.x86_64)))
+        let bytes = try writer.displace(.loaderHook(), code: code, at: address, displacer: displacer)
+        #expect(bytes.count == X86_64SiteStates.slotBytes)
+        try memory.write(bytes, at: address)
+        // The program runs through the hook and the moved instructions; the hook has rung.
+        try laboratory.tracer.resume(laboratory.process, signal: 0)
+        while laboratory.memory.loaderRequests == 0 {
+          if let event = try laboratory.tracer.next(timeoutMilliseconds: 100) {
+            if case .exited = event.kind { break }
+            try laboratory.tracer.resume(event.thread, signal: nil)
+          }
+        }
+        #expect(laboratory.memory.loaderRequests == 1)
+        laboratory.memory.answerLoader(1)
+        var status: Termination?
+        while status == nil {
+          let event = try #require(try laboratory.tracer.next(timeoutMilliseconds: 5000))
+          if case .exited(let end) = event.kind { status = end } else {
+            try laboratory.tracer.resume(event.thread, signal: nil)
+          }
+        }
+        #expect(status == .exited(42))
+      }
+    }
+
+    @Test func anArenaGivesOutNoMoreThanItHas() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let arena = try laboratory.arena(bytes: 4096)
+        #expect(arena.room == 4096)
+        let first = try arena.allocate(10)
+        let second = try arena.allocate(10, residue: 0x1234_5677, modulus: 256)
+        #expect(first == arena.range.start && second & 0xff == 0x77 && second >= first + 10)
+        #expect(throws: LiveTextError.self) { try arena.allocate(4096) }
+        let room = arena.room
+        _ = try arena.allocate(Int(room) & ~15)
+        #expect(throws: LiveTextError.self) { try arena.write([0], at: arena.range.end) }
+        #expect(throws: LiveTextError.self) { try arena.write([0], at: arena.range.start - 1) }
+        #expect(throws: LiveTextError.self) { try arena.write([0, 0], at: arena.range.end - 1) }
+      }
+    }
+  }
+}

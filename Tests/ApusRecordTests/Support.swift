@@ -1,0 +1,157 @@
+import ApusCore
+import ApusLiveText
+import ApusProbe
+import ApusProcess
+import ApusSystem
+import ApusTraceFile
+import Glibc
+import Testing
+
+@testable import ApusRecord
+
+/// A command that failed where it must not.
+struct ShellError: Error, CustomStringConvertible {
+  var description: String
+}
+
+/// A directory of its own that goes away with the last reference.
+final class Scratch: Sendable {
+  let path: String
+
+  init() throws {
+    var template = Array("/tmp/apus-record-tests-XXXXXX".utf8CString)
+    guard unsafe mkdtemp(&template) != nil else { throw ShellError(description: "mkdtemp: errno \(errno)") }
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+  deinit { unsafe system("rm -r '\(path)'") }
+
+  /// Builds a C program and returns its path.
+  func build(_ source: String, _ flags: String = "-O1 -pthread") throws -> String {
+    let command = "cat > '\(path)/p.c' <<'END'\n\(source)\nEND\ncc \(flags) -o '\(path)/p' '\(path)/p.c'"
+    guard unsafe system(command) == 0 else { throw ShellError(description: command) }
+    return path + "/p"
+  }
+}
+
+/// A session's memory in a program that has been started and stands before its first constructor.
+struct Laboratory {
+  let tracer: PtraceTracer
+  let process: ProcessID
+  let memory: SessionMemory
+  let target: ProcessMemory
+
+  static let idle = "int main(void) { return 0; }"
+
+  /// Runs `body` on a tracer's thread; the program is killed afterwards.
+  static func run<Value: Sendable>(
+    _ source: String = idle, bufferSize: Int = 4096,
+    _ body: @escaping @Sendable (Laboratory) throws -> Value
+  ) throws -> Value {
+    let scratch = try Scratch()
+    let path = try scratch.build(source)
+    let result = try SystemThread.running { () -> Result<Value, any Error> in
+      Result {
+        let tracer = try PtraceTracer()
+        let process = try tracer.launch(LaunchRequest([path]))
+        defer { end(process, tracer) }
+        try #require(try tracer.runUntilThreadPointerSet(process) == .set)
+        let bootstrap = try tracer.installBootstrapGate(process)
+        let memory = try SessionMemory(
+          layout: SharedLayout(functionCapacity: 64, counterArrays: 0, bufferSize: bufferSize),
+          in: RemoteCaller(tracer, thread: process, gate: bootstrap.gate),
+          descriptorOf: try FileDescriptor.process(process),
+          gap: AddressSpaceGap(try ProcessMaps.read(process: process)))
+        try tracer.removeBootstrapGate(bootstrap)
+        let target = try tracer.memory(of: process)
+        return try body(Laboratory(tracer: tracer, process: process, memory: memory, target: target))
+      }
+    }
+    return try #require(result).get()
+  }
+
+  private static func end(_ process: ProcessID, _ tracer: PtraceTracer) {
+    kill(process, SIGKILL)
+    while let event = try? tracer.next(timeoutMilliseconds: 5000) {
+      if case .exited = event.kind {
+        if event.thread == process { return }
+      } else {
+        try? tracer.resume(event.thread, signal: nil)
+      }
+    }
+  }
+}
+
+/// The writer's half of a ring, as trampolines do it.
+struct RingWriter: Sendable {
+  let memory: MappedMemory
+  let buffer: Int
+  let size: Int
+  let progress: Int
+
+  init(_ memory: SessionMemory, _ buffer: BufferPool.Buffer, context: Int) {
+    self.memory = memory.shared
+    self.buffer = buffer.offset
+    size = buffer.size
+    progress = memory.layout.progress + context * ThreadContext.stride
+  }
+
+  var position: UInt64 { (try? memory.load(at: progress)) ?? 0 }
+  var consumed: UInt64 {
+    (try? memory.load(at: progress + Int(ThreadContext.consumed - ThreadContext.position))) ?? 0
+  }
+
+  /// Appends a word when there is room.
+  func append(_ word: UInt64) throws {
+    let at = position
+    while at + 8 - consumed > UInt64(size) { sched_yield() }
+    try memory.store(word, at: buffer + Int(at) % size)
+    try memory.store(at + 8, at: progress)
+  }
+
+  /// Takes the last word back if the reader has not had it; gives whether it was taken back.
+  func takeBack() throws -> Bool {
+    let at = position - 8
+    let word = try memory.load(at: buffer + Int(at) % size)
+    guard word != 0 else { return false }
+    try memory.store(0, at: buffer + Int(at) % size)
+    try memory.store(at, at: progress)
+    return true
+  }
+}
+
+/// An event of a trace, without its time.
+struct Logged {
+  var kind: ApusTraceFile.TraceEvent.Kind
+  var function: UInt32
+}
+
+/// A trace that is written, read, and removed.
+final class TemporaryTrace: Sendable {
+  let path: String
+
+  init() { path = "/tmp/apus-record-test-\(UInt64.random(in: 0...UInt64.max)).trace" }
+  deinit { _ = unsafe unlink(path) }
+
+  func writer() throws -> TraceWriter {
+    try TraceWriter(
+      path: path,
+      clock: ClockDescription(
+        kind: .timeStampCounter, frequency: 1_000_000_000,
+        first: ClockAnchor(counter: ProcessorCounter.read(), monotonic: 1, realtime: 1)))
+  }
+
+  /// Each thread's events.
+  func events() throws -> [UInt32: [Logged]] {
+    let reader = try TraceReader(path: path)
+    try #require(reader.isComplete && reader.damage.isEmpty)
+    var result: [UInt32: [Logged]] = [:]
+    let damage = reader.forEachRun(order: .file, inTicks: true) { (run: EventRun) in
+      unsafe result[run.thread, default: []] += run.events.map { Logged(kind: $0.kind, function: $0.value) }
+    }
+    try #require(damage == nil)
+    return result
+  }
+}
+
+/// Suites that launch programs run one after the other.
+@Suite(.serialized) struct LaunchingTests {}
