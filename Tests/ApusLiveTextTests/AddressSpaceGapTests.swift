@@ -44,7 +44,10 @@ import Testing
     let gap = gap([(module.start, module.end, "/huge")])
     let rest = Self.reach - module.count
     #expect(gap.find(near: module, bytes: rest, reach: Self.reach) == nil)
-    #expect(gap.find(near: AddressRange(0x7f00_0000_0000, 0x7f00_0000_0000 + Self.reach), bytes: 4096, reach: Self.reach) == nil)
+    #expect(
+      gap.find(
+        near: AddressRange(0x7f00_0000_0000, 0x7f00_0000_0000 + Self.reach), bytes: 4096, reach: Self.reach)
+        == nil)
     let found = gap.find(near: module, bytes: rest - (1 << 20), reach: Self.reach)
     #expect(found.map { isInReach($0, module, Self.reach) } == true)
   }

@@ -11,7 +11,9 @@ import Testing
     "_Unwind_Backtrace",
   ]
 
-  private func find(_ path: String, _ purposes: [HookSite.Purpose] = HookSite.Purpose.allCases) throws -> [HookSite] {
+  private func find(_ path: String, _ purposes: [HookSite.Purpose] = HookSite.Purpose.allCases) throws
+    -> [HookSite]
+  {
     let image = try image(path)
     let found = try HookSite.find(in: image, purposes: Set(purposes))
     for hook in found {
@@ -75,7 +77,9 @@ import Testing
 }
 
 @Suite struct X86_64ReturnSitesTests {
-  private func find(_ code: [UInt8], at address: Address = 0x1000) throws -> [(address: Address, code: [UInt8])]? {
+  private func find(_ code: [UInt8], at address: Address = 0x1000) throws -> [(
+    address: Address, code: [UInt8]
+  )]? {
     X86_64ReturnSites.find(code, at: address, decoder: try X86_64.Decoder())
   }
 

@@ -74,7 +74,8 @@ extension LaunchingTests {
   @Suite struct MappedProgramTests {
     /// Segments may share pages, and begin anywhere in the file.
     @Test(arguments: [
-      "-O1", "-O1 -fuse-ld=gold", "-O1 -no-pie", "-O1 -no-pie -fuse-ld=gold", "-O1 -static", "-O1 -static-pie",
+      "-O1", "-O1 -fuse-ld=gold", "-O1 -no-pie", "-O1 -no-pie -fuse-ld=gold", "-O1 -static",
+      "-O1 -static-pie",
       "-O1 -Wl,-z,noseparate-code", "-O1 -Wl,-z,max-page-size=0x200000",
     ])
     func theImageIsWhereItIs(flags: String) throws {

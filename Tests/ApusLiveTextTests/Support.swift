@@ -40,7 +40,8 @@ final class Scratch: Sendable {
   /// Builds `source` and returns the result's path.
   func build(_ source: String, _ flags: String = "-O1", compiler: String = "cc -x c") throws -> String {
     let output = "\(path)/program"
-    try shell("cat > '\(output).in' <<'END'\n\(source)\nEND\n\(compiler) '\(output).in' \(flags) -o '\(output)'")
+    try shell(
+      "cat > '\(output).in' <<'END'\n\(source)\nEND\n\(compiler) '\(output).in' \(flags) -o '\(output)'")
     return output
   }
 }
@@ -62,7 +63,8 @@ struct Laboratory {
 
   /// Runs `body` on a tracer's thread; the program is killed afterwards.
   static func run<Value: Sendable>(
-    _ path: String, layout: SharedLayout = SharedLayout(functionCapacity: 64, counterArrays: 0, bufferSize: 4096),
+    _ path: String,
+    layout: SharedLayout = SharedLayout(functionCapacity: 64, counterArrays: 0, bufferSize: 4096),
     _ body: @escaping @Sendable (Laboratory) throws -> Value
   ) throws -> Value {
     let result = try SystemThread.running { () -> Result<Value, any Error> in
@@ -75,7 +77,8 @@ struct Laboratory {
         let caller = RemoteCaller(tracer, thread: process, gate: bootstrap.gate)
         let maps = try ProcessMaps.read(process: process)
         let memory = try SessionMemory(
-          layout: layout, in: caller, descriptorOf: try FileDescriptor.process(process), gap: AddressSpaceGap(maps))
+          layout: layout, in: caller, descriptorOf: try FileDescriptor.process(process),
+          gap: AddressSpaceGap(maps))
         let mapped = try #require(ModuleImage.mapped(maps).first { $0.path == path })
         let instances = try ModuleImage.instances(of: mapped, process: process)
         try #require(instances.count == 1)

@@ -26,7 +26,8 @@ import Testing
       let prepared = try #require(X86_64SiteStates.prepared(slot: slot, stub: stub))
       #expect(enabled.count == X86_64SiteStates.slotBytes && prepared.count == X86_64SiteStates.slotBytes)
       #expect(enabled.dropFirst() == prepared.dropFirst())
-      #expect(enabled.first == X86_64SiteStates.enabledByte && prepared.first == X86_64SiteStates.preparedByte)
+      #expect(
+        enabled.first == X86_64SiteStates.enabledByte && prepared.first == X86_64SiteStates.preparedByte)
       #expect(target(enabled, at: slot) == stub)
       #expect(target(prepared, at: slot) == slot + UInt64(X86_64SiteStates.slotBytes), "over the slot")
     }
@@ -42,7 +43,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (Int64(Int32.max), true), (Int64(Int32.max) + 1, false), (Int64(Int32.min), true), (Int64(Int32.min) - 1, false),
+    (Int64(Int32.max), true), (Int64(Int32.max) + 1, false), (Int64(Int32.min), true),
+    (Int64(Int32.min) - 1, false),
     (1 << 40, false), (-(1 << 40), false),
   ])
   func jumpsReachAsFarAsTheirDisplacement(distance: Int64, isReached: Bool) {

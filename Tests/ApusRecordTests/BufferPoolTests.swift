@@ -17,7 +17,9 @@ import Testing
       from += count
     }
     let sorted = taken.sorted { $0.offset < $1.offset }
-    for (buffer, next) in zip(sorted, sorted.dropFirst()) { #expect(buffer.offset + buffer.size <= next.offset) }
+    for (buffer, next) in zip(sorted, sorted.dropFirst()) {
+      #expect(buffer.offset + buffer.size <= next.offset)
+    }
     #expect((sorted.first?.offset ?? 0) >= Self.layout.buffers)
     #expect((sorted.last.map { $0.offset + $0.size } ?? .max) <= Self.layout.size)
     #expect(pool.take() == nil, "exhausted")

@@ -19,13 +19,16 @@ import Testing
   /// What a function is chosen as by every combination of matching and other patterns.
   @Test(
     arguments: [
-      ([], [], [], .everywhere), (["foo"], [], [], .everywhere), (["bar"], [], [], nil), ([], ["foo"], [], nil),
-      ([], ["bar"], [], .everywhere), ([], [], ["foo"], .root), ([], [], ["bar"], .inside), (["foo"], ["foo"], [], nil),
+      ([], [], [], .everywhere), (["foo"], [], [], .everywhere), (["bar"], [], [], nil),
+      ([], ["foo"], [], nil),
+      ([], ["bar"], [], .everywhere), ([], [], ["foo"], .root), ([], [], ["bar"], .inside),
+      (["foo"], ["foo"], [], nil),
       (["foo"], ["bar"], [], .everywhere), (["bar"], ["foo"], [], nil), (["bar"], ["bar"], [], nil),
       (["foo"], [], ["foo"], .everywhere), (["foo"], [], ["bar"], .everywhere), (["bar"], [], ["foo"], .root),
       (["bar"], [], ["bar"], .inside), ([], ["foo"], ["foo"], nil), ([], ["foo"], ["bar"], nil),
       ([], ["bar"], ["foo"], .root), ([], ["bar"], ["bar"], .inside), (["foo"], ["foo"], ["foo"], nil),
-      (["bar"], ["bar"], ["bar"], .inside), (["b*", "f?o"], [], [], .everywhere), ([], ["b*", "f*"], [], nil),
+      (["bar"], ["bar"], ["bar"], .inside), (["b*", "f?o"], [], [], .everywhere),
+      ([], ["b*", "f*"], [], nil),
       ([], [], ["b*", "*o"], .root), (["fo"], [], [], nil), (["*fooo"], [], [], nil),
     ] as [([String], [String], [String], FunctionChooser.Choice?)])
   func combinations(f: [String], x: [String], root: [String], wanted: FunctionChooser.Choice?) {
@@ -40,8 +43,10 @@ import Testing
 
   @Test(
     arguments: [
-      ("_Zmangled", true), ("space::type::name(int, char)", true), ("space::type::name", true), ("*::name", true),
-      ("space::*", true), ("name", false), ("space::type::name(int)", false), ("*(int, char)", true), ("_Z*", true),
+      ("_Zmangled", true), ("space::type::name(int, char)", true), ("space::type::name", true),
+      ("*::name", true),
+      ("space::*", true), ("name", false), ("space::type::name(int)", false), ("*(int, char)", true),
+      ("_Z*", true),
     ])
   func demangledNames(pattern: String, isChosen: Bool) {
     let chooser = chooser(f: [pattern]) { $0 == "_Zmangled" ? "space::type::name(int, char)" : $0 }
@@ -51,7 +56,8 @@ import Testing
 
   @Test(arguments: [
     // Operators and function types have parentheses that are not their parameters.
-    ("Type::operator()(int) const", "Type::operator()"), ("(anonymous namespace)::hidden(int)", "(anonymous namespace)::hidden"),
+    ("Type::operator()(int) const", "Type::operator()"),
+    ("(anonymous namespace)::hidden(int)", "(anonymous namespace)::hidden"),
     ("operator()", "operator()"), ("plain()", "plain"),
   ])
   func namesWithoutTheirParameters(readable: String, pattern: String) {
@@ -60,7 +66,8 @@ import Testing
 
   @Test(
     arguments: [
-      ([], true), (["/usr/lib/libz.so.1"], true), (["libz.so.1"], true), (["libz*"], true), (["*/libz*"], true), (["lib"], false),
+      ([], true), (["/usr/lib/libz.so.1"], true), (["libz.so.1"], true), (["libz*"], true),
+      (["*/libz*"], true), (["lib"], false),
       (["usr"], false), (["libc*"], false), (["libc*", "libz*"], true),
     ] as [([String], Bool)])
   func modules(patterns: [String], isIncluded: Bool) {

@@ -17,7 +17,8 @@ extension LaunchingTests {
     /// A ring of 4 KiB, its two ends, and the trace that its events go to.
     private static func ring(
       minimumTicks: UInt64 = 0,
-      _ body: @escaping @Sendable (_ reader: RingReader, _ ring: RingWriter, _ writer: TraceWriter) throws -> Void
+      _ body:
+        @escaping @Sendable (_ reader: RingReader, _ ring: RingWriter, _ writer: TraceWriter) throws -> Void
     ) throws -> [Logged] {
       let trace = TemporaryTrace()
       try Laboratory.run { laboratory in
@@ -26,7 +27,8 @@ extension LaunchingTests {
         let buffer = try #require(taken)
         let writer = try trace.writer()
         let reader = RingReader(
-          thread: 1, process: 1, buffer: buffer, context: 7, memory: laboratory.memory, minimumTicks: minimumTicks)
+          thread: 1, process: 1, buffer: buffer, context: 7, memory: laboratory.memory,
+          minimumTicks: minimumTicks)
         try body(reader, RingWriter(laboratory.memory, buffer, context: 7), writer)
         try writer.endEvents(thread: 1)
         try writer.finish(anchor: nil)
@@ -137,9 +139,11 @@ extension LaunchingTests {
     @Test(arguments: [
       ("+1 -1", ""), ("+1 | -1", ""), ("| +1 | -1 |", ""), ("+1 ~ -1", "+1 -1"), ("+1 | ~ -1", "+1 -1"),
       ("+1 ~ | -1 +2 | -2", "+1 -1"), ("+1 +2 -2 ~ -1", "+1 -1"), ("+1 +2 | -2 ~ -1", "+1 -1"),
-      ("+1 +2 ~ -2 -1", "+1 +2 -2 -1"), ("+1 | +2 | ~ -2 | -1", "+1 +2 -2 -1"), ("+1 <", ""), ("+1 +2 < ~ -1", "+1 -1"),
+      ("+1 +2 ~ -2 -1", "+1 +2 -2 -1"), ("+1 | +2 | ~ -2 | -1", "+1 +2 -2 -1"), ("+1 <", ""),
+      ("+1 +2 < ~ -1", "+1 -1"),
       ("+1 | +2 < | ~ -1", "+1 -1"), ("+1 |", "+1"), ("+1 +2 |", "+1 +2"), ("+1 +1 | -1 ~ -1", "+1 -1"),
-      ("+1 | +2 -2 -1", ""), ("+1 +2 | -2 -1", ""), ("+1 | +2 | -2 | -1", ""), ("+1 +2 +3 | -3 -2 | -1 ~", ""),
+      ("+1 | +2 -2 -1", ""), ("+1 +2 | -2 -1", ""), ("+1 | +2 | -2 | -1", ""),
+      ("+1 +2 +3 | -3 -2 | -1 ~", ""),
       ("~ +9 ~ | +1 | +2 -2 | +2 -2 | -1 | -9", "+9 -9"), ("+1 | +2 | +3 ~ -3 -2 -1", "+1 +2 +3 -3 -2 -1"),
     ])
     func shortCallsAreLeftOutHoweverTheyAreRead(script: String, wanted: String) throws {
@@ -220,7 +224,9 @@ extension LaunchingTests {
       let reader = try TraceReader(path: trace.path)
       #expect(reader.calls == UInt64(threads * calls))
       var sums: [UInt32: Int] = [:]
-      _ = reader.forEachRun(order: .file) { (run: EventRun) in sums[run.thread, default: 0] += unsafe run.events.count }
+      _ = reader.forEachRun(order: .file) { (run: EventRun) in
+        sums[run.thread, default: 0] += unsafe run.events.count
+      }
       #expect(sums == [1: 2 * Int(calls), 2: 2 * Int(calls), 3: 2 * Int(calls)])
     }
   }

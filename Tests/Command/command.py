@@ -86,6 +86,7 @@ class Bench:
         return path
 
     def run(self, *arguments, **options):
+        options.setdefault("cwd", self.directory)
         return Run([self.apus, *arguments], **options)
 
     def record(self, options, program, *arguments, status=0, **more):

@@ -182,6 +182,16 @@ enum Scenarios {
       ])]],
       injections: [.handler(calls), .handler([.read] + calls), .handler(busy)], leavesNothing: false),
     Scenario(
+      name: "full buffer, dropping, jumps", waits: false, ringEvents: 8,
+      threads: [
+        [
+          .call(1, [
+            .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, []), .read, .call(4, []),
+          ])
+        ]
+      ],
+      injections: [.handler(calls), .handler([.read] + calls), .handler([.read] + busy)], leavesNothing: false),
+    Scenario(
       name: "nobody reads", ringEvents: 8, threads: [nested + nested], injections: [.handler(calls), .reader],
       readerIsAway: true),
     Scenario(

@@ -109,7 +109,7 @@ extension World {
         lost = try memory.global(ModelLayout.lostCalls + UInt64(function * 8))
       } catch { return fail("lost calls: \(error)") }
       let known = entries[function] + Int(lost)
-      if known > made[function] || setup.scenario.isComplete && known + abandoned[function] < made[function] {
+      if known > made[function] || setup.scenario.isComplete(function) && known + abandoned[function] < made[function] {
         fail("function \(function): \(made[function]) calls, \(entries[function]) recorded, \(lost) lost")
       }
       if setup.scenario.waits, setup.scenario.isExact, !setup.scenario.tableIsFull, !setup.scenario.readerIsAway, setup.scenario.withoutContext.isEmpty, lost != 0
@@ -141,6 +141,13 @@ extension World {
 }
 
 extension Scenario {
-  /// Whether every call is to be recorded or counted as lost.
-  var isComplete: Bool { depthLimit == nil && options.isEmpty }
+  /// Whether every call of a function is to be recorded or counted as lost.
+  func isComplete(_ function: Int) -> Bool {
+    guard depthLimit == nil else { return false }
+    guard let options = options[function] else { return true }
+    return options.root == .everywhere && options.minimumTicks == 0
+  }
+
+  /// Whether that is so of all functions.
+  var isComplete: Bool { (0..<ProgramSet.functions).allSatisfy(isComplete) }
 }

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Fuzzes the readers of bytes from outside: ELF files and trace files.
+#
+#   run.sh [--seconds N]      N seconds in all (60)
+#
+# Fails on a crash, a trap, a leak, an input that takes over 10 seconds, or more than 1 GiB of memory. Findings stand in
+# .build/findings; what is learned is kept in .build/corpus.
+set -eu
+cd "$(dirname "$0")"
+seconds=60
+while [ $# -gt 0 ]; do
+  case $1 in
+    --seconds) seconds=$2; shift 2 ;;
+    *) echo "usage: run.sh [--seconds N]" >&2; exit 2 ;;
+  esac
+done
+export SWIFT_BACKTRACE=enable=no
+swift build -c release 2>&1 | tail -n 1
+bin=$(swift build -c release --show-bin-path)
+mkdir -p .build/corpus/FuzzELF .build/corpus/FuzzTrace .build/findings
+
+# Seeds: small programs of several shapes, and the golden trace for each report.
+if [ ! -e .build/corpus/FuzzELF/plain ]; then
+  printf 'int f(int x){return x+1;} int main(void){return f(2);}' > .build/seed.c
+  cc -O1 -fpatchable-function-entry=5 -o .build/corpus/FuzzELF/plain .build/seed.c
+  cc -O1 -fpatchable-function-entry=8,3 -no-pie -o .build/corpus/FuzzELF/fixed .build/seed.c
+  cc -O1 -fpatchable-function-entry=5 -fcf-protection -shared -fPIC -o .build/corpus/FuzzELF/shared .build/seed.c
+  cc -O1 -fpatchable-function-entry=5 -c -o .build/corpus/FuzzELF/object .build/seed.c
+  strip -o .build/corpus/FuzzELF/stripped .build/corpus/FuzzELF/plain
+  clang -O1 -fpatchable-function-entry=5 --target=aarch64-linux-gnu -c -o .build/corpus/FuzzELF/arm64 .build/seed.c
+fi
+for choice in 1 5 9 13 17 21 25 29 7 0; do
+  { printf "\\$(printf %03o $choice)"; cat ../Tests/Fixtures/version1.trace; } > ".build/corpus/FuzzTrace/golden-$choice"
+done
+
+each=$((seconds / 2))
+[ "$each" -ge 1 ] || each=1
+failed=0
+for target in FuzzELF FuzzTrace; do
+  if "$bin/$target" -max_total_time=$each -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512 -max_len=65536 \
+    -print_final_stats=1 -verbosity=0 -artifact_prefix=".build/findings/$target-" ".build/corpus/$target" \
+    > ".build/$target.log" 2>&1; then
+    echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' ".build/$target.log") inputs in $each s"
+  else
+    echo "FAIL $target:"
+    grep -v '^stat::' ".build/$target.log" | tail -n 30
+    failed=$((failed + 1))
+  fi
+done
+echo "$((2 - failed)) passed, $failed failed"
+[ "$failed" = 0 ]
