@@ -43,11 +43,11 @@ check-format:
 	@$(STEP) "Format" sh -c "$(SWIFT_FILES) | xargs -0 $(SWIFT) format lint -s -p"
 
 build-tests:
-	@$(STEP) "Build, tests included" $(SWIFT) build -c release --build-tests
+	@$(STEP) "Build, tests included" $(SWIFT) build -c release --build-tests -Xswiftc -enable-testing
 
 # Suites of different modules hold processes by ptrace and load both processors: one after the other.
 unit-tests:
-	@$(STEP) "Unit tests" $(SWIFT) test -c release --skip-build --no-parallel
+	@$(STEP) "Unit tests" $(SWIFT) test -c release --skip-build --no-parallel -Xswiftc -enable-testing
 
 hard-programs:
 	@$(STEP) "Hard programs, untraced and at every level" python3 $(HARD)/run.py $(APUS)
@@ -73,7 +73,7 @@ fuzz-smoke:
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
 
-test: setup check-format build-tests unit-tests build command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
+test: setup check-format build-tests unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
 	@printf '\n==> All tests passed\n'
 
 demo: setup build

@@ -24,6 +24,8 @@ extension SessionMemory {
   package func answerLoader(_ request: UInt64) { store(request, SharedControl.loaderAnswers) }
   /// Nobody waits for room from here on.
   package func giveUp() { store(1, SharedControl.gaveUp) }
+  /// Whoever gave up may wait again.
+  package func allowWaiting() { if load(SharedControl.gaveUp) != 0 { store(0, SharedControl.gaveUp) } }
   /// How long a writer waits before it gives up, in ticks.
   package func setPatience(_ ticks: UInt64) { store(ticks, SharedControl.patience) }
   /// What a slow path has counted.

@@ -72,7 +72,7 @@ package final class SessionMemory {
     self.layout = layout
     let contextBytes = UInt64(2 * ThreadContext.count * ThreadContext.stride)
     let sharedBytes = UInt64(layout.size)
-    var bits: UInt8 = 16
+    var bits: UInt8 = 15
     while true {
       let slots = UInt64((1 << Int(bits)) + StackChunk.probeLimit)
       let tableBytes = (slots * UInt64(StackChunk.slotStride) + 0xfff) & ~0xfff

@@ -18,6 +18,8 @@ struct ContextTable {
   struct Cursor {
     /// The buffer, in the process; nil for a thread without one.
     var buffer: (address: Address, size: Int)?
+    /// Where the thread's stack pointer stands at its birth.
+    var stackPointer: Address
     /// The thread's counters, or 0.
     var counters: Address
   }
@@ -71,6 +73,7 @@ struct ContextTable {
       set(ThreadContext.bufferMask, UInt64(buffer.size - 1))
       set(ThreadContext.capacity, UInt64(buffer.size))
     }
+    set(ThreadContext.home, cursor.stackPointer >> UInt64(StackChunk.shift))
     set(ThreadContext.counters, cursor.counters)
     set(ThreadContext.session, 1)
     try process.write(Array(Self.bytes(context).dropFirst(8)), at: base + 8)

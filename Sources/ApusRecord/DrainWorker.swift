@@ -53,6 +53,9 @@ final class DrainWorker: @unchecked Sendable {
     }
   }
 
+  /// How long events may wait for their way into the file, in ns.
+  private static let flushInterval: UInt64 = 200_000_000
+
   /// Calls in the rings that were closed.
   var calls: UInt64 { state.withLock { $0.calls } }
 
@@ -74,7 +77,7 @@ final class DrainWorker: @unchecked Sendable {
     var rings: [RingReader] = []
     var stopping = false
     var idle = 0
-    var sinceFlush = 0
+    var flushed = Clock.monotonic.now()
     while true {
       let requests = state.withLock { state in
         defer { state.requests = [] }
@@ -98,17 +101,19 @@ final class DrainWorker: @unchecked Sendable {
         for ring in rings { drained += try ring.drain(into: writer) }
         if stopping { return }
         idle = drained == 0 ? idle + 1 : 0
-        sinceFlush += 1
-        if sinceFlush >= 4096, idle > 0 {
+        let now = Clock.monotonic.now()
+        if now - flushed > Self.flushInterval {
           try writer.flush()
-          sinceFlush = 0
+          flushed = now
         }
+        // We are back: whoever gave up waiting may wait again.
+        memory.allowWaiting()
       } catch {
-        fail(error)
+        fail(error, rings)
         return
       }
       if loaderIsWaiting { waker.wake() }
-      if idle > 0 { usleep(idle < 64 ? 100 : 500) }
+      if idle > 0 { usleep(idle < 64 ? 100 : idle < 1024 ? 500 : 2000) }
     }
   }
 
@@ -121,11 +126,14 @@ final class DrainWorker: @unchecked Sendable {
   }
 
   /// Nothing can be written: the program must not wait for us.
-  private func fail(_ error: TraceWriteError) {
-    state.withLock { $0.failure = error }
+  private func fail(_ error: TraceWriteError, _ rings: [RingReader]) {
+    state.withLock {
+      $0.failure = error
+      for ring in rings { $0.calls += ring.calls }
+    }
     memory.giveUp()
     waker.wake()
   }
 
-  private var loaderIsWaiting: Bool { memory.loaderRequests != memory.loaderAnswers }
+  private var loaderIsWaiting: Bool { memory.loaderRequests > memory.loaderAnswers }
 }

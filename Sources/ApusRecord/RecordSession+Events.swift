@@ -20,16 +20,31 @@ extension RecordSession {
       if let error = worker?.failure, failure == nil { stopRecording(.trace(error)) }
       try askForStoppedThread()
     }
-    signals.forward(to: 0)
+    signals.stop()
   }
 
+  /// Handles an event. What goes wrong with another process only concerns that one; what goes wrong with the program
+  /// ends the recording, not the program, which is followed to its end.
   private func handle(_ event: TraceEvent) throws(RecordError) {
     do throws(RecordError) { try react(to: event) } catch .process(.gone) {
       // Killed under our hands; its end is told by another event.
       logger.debug("thread \(event.thread) is gone")
     } catch .process(.memory(let error)) where error.reason == .gone {
       logger.debug("\(error)")
+    } catch {
+      if event.process == process {
+        if failure == nil { stopRecording(error) }
+        letGo { () throws(TraceError) in try tracer.resume(event.thread) }
+      } else {
+        note("a process that the program started could not be separated from the recording: \(error)")
+        letGo { () throws(TraceError) in try tracer.detach(event.thread) }
+      }
     }
+  }
+
+  /// Does what must be done after a failure; another failure changes nothing.
+  private func letGo(_ body: () throws(TraceError) -> Void) {
+    do throws(TraceError) { try body() } catch { logger.debug("\(error)") }
   }
 
   private func react(to event: TraceEvent) throws(RecordError) {
@@ -108,6 +123,9 @@ extension RecordSession {
   private func leaveImage(former: ThreadID) throws(RecordError) {
     guard isLive else { return }
     isLive = false
+    asked = nil
+    // Children that were forked before still have the hooks: nobody is to wait for an answer any more.
+    memory?.answerLoader(.max)
     note("the program ran exec: what came after is not recorded")
     for thread in threads.keys.sorted() { try end(thread: thread) }
   }
@@ -137,7 +155,7 @@ extension RecordSession {
 
   /// If the loader waits for us, a stopped thread is needed: remote calls may have to be made.
   private func askForStoppedThread() throws(RecordError) {
-    guard isLive, asked == nil, let memory, memory.loaderRequests != memory.loaderAnswers else {
+    guard isLive, asked == nil, let memory, memory.loaderRequests > memory.loaderAnswers else {
       return
     }
     for thread in threads.keys {
@@ -150,8 +168,8 @@ extension RecordSession {
   }
 
   private func useStop(of event: TraceEvent) throws(RecordError) {
-    guard isLive, event.process == process, let memory, memory.loaderRequests != memory.loaderAnswers else { return }
     if event.thread == asked { asked = nil }
+    guard isLive, event.process == process, let memory, memory.loaderRequests > memory.loaderAnswers else { return }
     let request = memory.loaderRequests
     stoppedThread = event.thread
     defer { stoppedThread = nil }

@@ -50,6 +50,8 @@ extension RecordSession {
     let usable = found.reduce(0) { $0 + ($1.isChosen ? $1.sites.usableCount : 0) }
     guard usable == 0 else { return }
     guard let program = found.first else { throw .process(.gone(thread: process)) }
+    // Libraries that are opened later may have what is asked for by name.
+    if !options.modules.isEmpty { return }
     do throws(NoCallSites) {
       try program.sites.requireUsable(in: program.image.path)
     } catch { throw .noCallSites(error) }

@@ -33,6 +33,10 @@ extension RecordSession {
     if !hookFailures.isEmpty {
       note("hooks that could not be set: \(hookFailures.joined(separator: "; "))")
     }
+    if let memory, memory.counter(.gaveUp) > 0 {
+      note("the program waited ten seconds for room in vain, \(memory.counter(.gaveUp)) times: calls were lost then")
+    }
+    if failure == nil, functionCount == 0 { failure = .nothingChosen(sites: usableSites) }
     if failure == nil {
       do throws(TraceWriteError) {
         if !counted.isEmpty { try writer.add(counts: counted, process: Self.processKey) }

@@ -48,8 +48,10 @@ extension RecordSession {
       }
     }
     let shared = memory.sharedRange.start
+    let registers = try lifting { () throws(TraceError) in try tracer.registers(of: thread) }
     let cursor = ContextTable.Cursor(
       buffer: buffer.map { (shared + UInt64($0.offset), $0.size) },
+      stackPointer: registers.stackPointer,
       counters: options.level == .count
         ? shared + UInt64(memory.layout.counters + index * memory.layout.counterStride) : 0)
     try lifting { () throws(ApusProcess.MemoryError) in

@@ -16,10 +16,12 @@ struct ThreadClock {
 /// `begin`, any number of `add`, `finish`. It keeps to the layout that ``TraceFormat`` describes.
 @safe final class EventEncoder {
   private let columns: [Block]
+  /// Identifiers, 4 bytes each, until `finish` makes columns of their bytes.
+  private let identifiers: Block
   private var sizes = [Int](repeating: 0, count: TraceFormat.columnCount)
   private var rings = EventRings()
   private var pendingReturns: UInt32 = 0
-  private var identifierBits: UInt32 = 0
+  private var identifierCount = 0
   private let matcher = Compressor(.matches)
   private let coder = Compressor(.literals)
 
@@ -36,13 +38,14 @@ struct ThreadClock {
   init() {
     let most = TraceFormat.maximumEvents
     columns = [4, 1, 1, 1, 1, 1, 8].map { Block(size: most * $0 + 64) }
+    identifiers = Block(size: most * 4 + 64)
   }
 
   /// Starts a chunk.
   func begin(clock: ThreadClock, timed: Bool) {
     for index in sizes.indices { sizes[index] = 0 }
     rings.reset()
-    (pendingReturns, identifierBits, words, events, calls) = (0, 0, 0, 0, 0)
+    (pendingReturns, identifierCount, words, events, calls) = (0, 0, 0, 0, 0)
     sawStacks = false
     (hasFirst, first) = (false, 0)
     self.clock = clock
@@ -52,188 +55,247 @@ struct ThreadClock {
   /// Takes words read when the counter stood at `drainCounter`. Together no more than
   /// ``TraceFormat/maximumEvents`` between `begin` and `finish`.
   func add(_ batch: UnsafeBufferPointer<UInt64>, drainCounter: UInt64) {
-    let timed = self.timed
-    let tokens = unsafe columns[0].base.assumingMemoryBound(to: UInt8.self)
-    let low = unsafe columns[1].base.assumingMemoryBound(to: UInt8.self)
-    let middle = unsafe columns[2].base.assumingMemoryBound(to: UInt8.self)
-    let high = unsafe columns[3].base.assumingMemoryBound(to: UInt8.self)
-    let entrySteps = unsafe columns[4].base.assumingMemoryBound(to: UInt8.self)
-    let returnSteps = unsafe columns[5].base.assumingMemoryBound(to: UInt8.self)
-    let wide = unsafe columns[6].base.assumingMemoryBound(to: UInt8.self)
-    var (tokenCount, idCount) = (sizes[0], sizes[1])
-    var (entryStepCount, returnStepCount, wideCount) = (sizes[4], sizes[5], sizes[6])
-    var rings = self.rings
-    var slots = unsafe rings.slots
+    guard let base = batch.baseAddress else { return }
+    var index = 0
+    while index < batch.count {
+      if hasFirst, !clock.awaitsFunction {
+        let rest = unsafe UnsafeBufferPointer(start: base + index, count: batch.count - index)
+        index += unsafe timed ? addTimed(rest, drainCounter) : addUntimed(rest, drainCounter)
+        guard index < batch.count else { break }
+      }
+      unsafe add(base[index], drainCounter)
+      index += 1
+    }
+    words += batch.count
+  }
+
+  @inline(never) private func addTimed(_ batch: UnsafeBufferPointer<UInt64>, _ drainCounter: UInt64) -> Int {
+    unsafe addUsual(batch, drainCounter, timed: true)
+  }
+
+  @inline(never) private func addUntimed(_ batch: UnsafeBufferPointer<UInt64>, _ drainCounter: UInt64) -> Int {
+    unsafe addUsual(batch, drainCounter, timed: false)
+  }
+
+  /// Takes entries and predicted returns, up to the first word that needs more than appending to columns; gives
+  /// how many it took. Nearly all words pass here, so nothing is kept in memory that can be in a register.
+  @inline(__always) private func addUsual(
+    _ batch: UnsafeBufferPointer<UInt64>, _ drainCounter: UInt64, timed: Bool
+  ) -> Int {
+    guard let start = batch.baseAddress else { return 0 }
+    let end = unsafe start + batch.count
+    var source = unsafe start
+    let tokenStart = unsafe columns[0].base.assumingMemoryBound(to: UInt8.self)
+    let identifierStart = unsafe identifiers.base.assumingMemoryBound(to: UInt32.self)
+    let entryStart = unsafe columns[4].base.assumingMemoryBound(to: UInt8.self)
+    let returnStart = unsafe columns[5].base.assumingMemoryBound(to: UInt8.self)
+    let wide = unsafe columns[6].base
+    var tokens = unsafe tokenStart + sizes[0]
+    var target = unsafe identifierStart + identifierCount
+    var entrySteps = unsafe entryStart + sizes[4]
+    var returnSteps = unsafe returnStart + sizes[5]
+    var wideCount = sizes[6]
+    let slots = unsafe rings.slots
     var (top, depth) = (rings.top, rings.depth)
-    var pendingReturns = self.pendingReturns
-    var identifierBits = self.identifierBits
+    var pending = pendingReturns
     var last = clock.last
-    var (awaitsFunction, unmatchedTime) = (clock.awaitsFunction, clock.unmatchedTime)
-    var (hasFirst, first) = (self.hasFirst, self.first)
-    let unmatchedBits = EventWord.Subkind.unmatched.rawValue << EventWord.subkindShift | 3
-    var (events, calls) = (self.events, self.calls)
     let ringMask = TraceFormat.ringSize &- 1
     let timeMask: UInt64 = (1 << EventWord.timeBits) &- 1
 
-    @inline(__always) func put(id: UInt32) {
-      unsafe low[idCount] = UInt8(truncatingIfNeeded: id)
-      unsafe middle[idCount] = UInt8(truncatingIfNeeded: id >> 8)
-      unsafe high[idCount] = UInt8(truncatingIfNeeded: id >> 16)
-      identifierBits |= id
-      idCount &+= 1
-    }
-    @inline(__always) func put(token: UInt8) {
-      unsafe tokens[tokenCount] = token
-      tokenCount &+= 1
-    }
-    @inline(__always) func flushRun() {
-      guard pendingReturns > 0 else { return }
-      put(token: TraceFormat.runToken)
-      put(token: UInt8(truncatingIfNeeded: pendingReturns))
-      pendingReturns = 0
-    }
-    @inline(__always) func stepByte(_ step: UInt64) -> UInt8 {
-      if step < TraceFormat.widestStep { return UInt8(truncatingIfNeeded: step) }
-      return wideStep(step)
-    }
-    @inline(__always) func wideStep(_ step: UInt64) -> UInt8 {
-      let value = step &- TraceFormat.widestStep
-      let bytes = max(1, (71 &- value.leadingZeroBitCount) / 8)
-      unsafe store(value, UnsafeMutableRawPointer(wide), wideCount)
-      wideCount &+= bytes
-      return UInt8(truncatingIfNeeded: 247 &+ bytes)
-    }
-
-    for index in 0..<batch.count {
-      let word = unsafe batch[index]
-      var time = last
-      var isUnmatched = false
-      if awaitsFunction {
-        awaitsFunction = false
-        isUnmatched = true
-        time = max(last, unmatchedTime)
-      } else {
-        if word == 0 || word & 0xFF == 3 { continue }  // not written, or padding
-        if timed {
-          let age = (drainCounter &- word >> EventWord.timeShift) & timeMask
-          time = max(last, drainCounter &- age)
-        }
-        if word & 0xFF == unmatchedBits {
-          awaitsFunction = true
-          unmatchedTime = time
-          continue
-        }
-      }
-      if !hasFirst {
-        hasFirst = true
-        first = time
-        last = time
-      }
-      let step = time &- last
-      last = time
-      events &+= 1
-      if isUnmatched {
-        flushRun()
-        put(token: TraceFormat.extendedToken)
-        put(token: UInt8(truncatingIfNeeded: EventWord.Subkind.unmatched.rawValue))
-        put(id: UInt32(truncatingIfNeeded: word >> 1) & 0xFF_FFFF)
-        if timed {
-          unsafe entrySteps[entryStepCount] = stepByte(step)
-          entryStepCount &+= 1
-        }
-        continue
-      }
-      let kind = word & EventWord.kindMask
-      let function = UInt32(truncatingIfNeeded: (word & EventWord.functionMask) >> EventWord.functionShift)
-      if kind == 1 {
-        if pendingReturns > TraceFormat.longestRun { flushRun() }
-        put(token: UInt8(truncatingIfNeeded: pendingReturns))
-        pendingReturns = 0
-        put(id: function)
+    while unsafe source < end {
+      let word = unsafe source.pointee
+      let function = UInt32(truncatingIfNeeded: word >> EventWord.functionShift) & 0xFF_FFFF
+      let isEntry = word & EventWord.kindMask == 1
+      if isEntry {
+        guard pending <= TraceFormat.longestRun else { break }
+        unsafe tokens.pointee = UInt8(truncatingIfNeeded: pending)
+        unsafe tokens += 1
+        pending = 0
+        unsafe target.pointee = function
+        unsafe target += 1
         unsafe slots[Int(top & ringMask)] = function
         top &+= 1
-        if depth < TraceFormat.ringSize { depth &+= 1 }
-        calls &+= 1
-        if timed {
-          unsafe entrySteps[entryStepCount] = stepByte(step)
-          entryStepCount &+= 1
-        }
-      } else if kind == 2 {
-        if timed {
-          unsafe returnSteps[returnStepCount] = stepByte(step)
-          returnStepCount &+= 1
-        }
-        if unsafe depth > 0 && slots[Int((top &- 1) & ringMask)] == function {
-          top &-= 1
-          depth &-= 1
-          pendingReturns &+= 1
-          if pendingReturns == 255 { flushRun() }
-        } else {
-          flushRun()
-          put(token: TraceFormat.returnToken)
-          put(id: function)
-          (rings.top, rings.depth) = (top, depth)
-          rings.popDown(to: function)
-          (top, depth) = (rings.top, rings.depth)
-        }
-      } else if kind == 0 {
-        flushRun()
-        put(token: TraceFormat.tailToken)
-        put(id: function)
-        (rings.top, rings.depth) = (top, depth)
-        rings.replace(function)
-        (top, depth) = (rings.top, rings.depth)
-        calls &+= 1
-        if timed {
-          unsafe entrySteps[entryStepCount] = stepByte(step)
-          entryStepCount &+= 1
-        }
+        depth = min(depth &+ 1, TraceFormat.ringSize)
       } else {
-        let subkind = (word >> EventWord.subkindShift) & 63
-        let payload = UInt32(
-          truncatingIfNeeded: (word >> EventWord.payloadShift) & ((1 << EventWord.payloadBits) &- 1))
-        flushRun()
-        put(token: TraceFormat.extendedToken)
-        put(token: UInt8(truncatingIfNeeded: subkind))
-        put(id: payload)
-        (rings.top, rings.depth) = (top, depth)
-        if subkind == EventWord.Subkind.unwound.rawValue || subkind == EventWord.Subkind.gap.rawValue {
-          rings.pop(payload)
-        } else if subkind == EventWord.Subkind.stack.rawValue {
-          rings.select(stack: payload)
-          unsafe slots = rings.slots
-          sawStacks = true
-        }
-        (top, depth) = (rings.top, rings.depth)
-        if timed {
-          unsafe entrySteps[entryStepCount] = stepByte(step)
-          entryStepCount &+= 1
+        // Runs longer than that are written as the words of their own that they are.
+        guard word & EventWord.kindMask == 2, pending < 254, depth > 0,
+          unsafe slots[Int((top &- 1) & ringMask)] == function
+        else { break }
+        top &-= 1
+        depth &-= 1
+        pending &+= 1
+      }
+      if timed {
+        let age = (drainCounter &- word >> EventWord.timeShift) & timeMask
+        let time = max(last, drainCounter &- age)
+        let step = time &- last
+        last = time
+        var byte = UInt8(truncatingIfNeeded: step)
+        if step >= TraceFormat.widestStep { byte = unsafe Self.put(step, to: wide, &wideCount) }
+        if isEntry {
+          unsafe entrySteps.pointee = byte
+          unsafe entrySteps += 1
+        } else {
+          unsafe returnSteps.pointee = byte
+          unsafe returnSteps += 1
         }
       }
+      unsafe source += 1
     }
 
+    sizes[0] = unsafe tokens - tokenStart
+    let entries = unsafe (target - identifierStart) - identifierCount
+    identifierCount += entries
+    sizes[4] = unsafe entrySteps - entryStart
+    sizes[5] = unsafe returnSteps - returnStart
+    sizes[6] = wideCount
     (rings.top, rings.depth) = (top, depth)
-    self.rings = rings
-    sizes[0] = tokenCount
-    for plane in 1...3 { sizes[plane] = idCount }
-    (sizes[4], sizes[5], sizes[6]) = (entryStepCount, returnStepCount, wideCount)
-    (self.pendingReturns, self.identifierBits) = (pendingReturns, identifierBits)
-    clock = ThreadClock(last: last, awaitsFunction: awaitsFunction, unmatchedTime: unmatchedTime)
-    (self.hasFirst, self.first) = (hasFirst, first)
-    (self.events, self.calls) = (events, calls)
-    words += batch.count
+    pendingReturns = pending
+    clock.last = last
+    let taken = unsafe source - start
+    events &+= UInt32(taken)
+    calls &+= UInt32(entries)
+    return taken
+  }
+
+  /// Appends a wide step; gives the byte that tells its width.
+  @inline(__always) private static func put(
+    _ step: UInt64, to wide: UnsafeMutableRawPointer, _ count: inout Int
+  ) -> UInt8 {
+    let value = step &- TraceFormat.widestStep
+    let bytes = max(1, (71 &- value.leadingZeroBitCount) / 8)
+    unsafe store(value, wide, count)
+    count &+= bytes
+    return UInt8(truncatingIfNeeded: 247 &+ bytes)
+  }
+
+  private func put(token: UInt8) {
+    unsafe store(token, columns[0].base, sizes[0])
+    sizes[0] += 1
+  }
+
+  private func put(identifier: UInt32) {
+    unsafe identifiers.base.storeBytes(of: identifier, toByteOffset: identifierCount * 4, as: UInt32.self)
+    identifierCount += 1
+  }
+
+  private func put(step: UInt64, column: Int) {
+    guard timed else { return }
+    var byte = UInt8(truncatingIfNeeded: step)
+    if step >= TraceFormat.widestStep { byte = unsafe Self.put(step, to: columns[6].base, &sizes[6]) }
+    unsafe store(byte, columns[column].base, sizes[column])
+    sizes[column] += 1
+  }
+
+  private func flushRun() {
+    guard pendingReturns > 0 else { return }
+    put(token: TraceFormat.runToken)
+    put(token: UInt8(truncatingIfNeeded: pendingReturns))
+    pendingReturns = 0
+  }
+
+  /// Takes any word.
+  @inline(never) private func add(_ word: UInt64, _ drainCounter: UInt64) {
+    var time = clock.last
+    let isUnmatched = clock.awaitsFunction
+    if isUnmatched {
+      clock.awaitsFunction = false
+      time = max(clock.last, clock.unmatchedTime)
+    } else {
+      if word == 0 || word & 0xFF == 3 { return }  // not written, or padding
+      if timed {
+        let age = (drainCounter &- word >> EventWord.timeShift) & ((1 << EventWord.timeBits) &- 1)
+        time = max(clock.last, drainCounter &- age)
+      }
+      if word & 0xFF == EventWord.Subkind.unmatched.rawValue << EventWord.subkindShift | 3 {
+        clock.awaitsFunction = true
+        clock.unmatchedTime = time
+        return
+      }
+    }
+    if !hasFirst {
+      hasFirst = true
+      first = time
+      clock.last = time
+    }
+    let step = time &- clock.last
+    clock.last = time
+    events &+= 1
+    if isUnmatched {
+      flushRun()
+      put(token: TraceFormat.extendedToken)
+      put(token: UInt8(truncatingIfNeeded: EventWord.Subkind.unmatched.rawValue))
+      put(identifier: UInt32(truncatingIfNeeded: word >> 1) & 0xFF_FFFF)
+      return put(step: step, column: 4)
+    }
+    let function = UInt32(truncatingIfNeeded: (word & EventWord.functionMask) >> EventWord.functionShift)
+    switch word & EventWord.kindMask {
+    case 1:
+      if pendingReturns > TraceFormat.longestRun { flushRun() }
+      put(token: UInt8(truncatingIfNeeded: pendingReturns))
+      pendingReturns = 0
+      put(identifier: function)
+      rings.push(function)
+      calls &+= 1
+      put(step: step, column: 4)
+    case 2:
+      put(step: step, column: 5)
+      if rings.newest == function {
+        rings.pop(1)
+        pendingReturns &+= 1
+        if pendingReturns == 255 { flushRun() }
+      } else {
+        flushRun()
+        put(token: TraceFormat.returnToken)
+        put(identifier: function)
+        rings.popDown(to: function)
+      }
+    case 0:
+      flushRun()
+      put(token: TraceFormat.tailToken)
+      put(identifier: function)
+      rings.replace(function)
+      calls &+= 1
+      put(step: step, column: 4)
+    default:
+      let subkind = (word >> EventWord.subkindShift) & 63
+      let payload = UInt32(
+        truncatingIfNeeded: (word >> EventWord.payloadShift) & ((1 << EventWord.payloadBits) &- 1))
+      flushRun()
+      put(token: TraceFormat.extendedToken)
+      put(token: UInt8(truncatingIfNeeded: subkind))
+      put(identifier: payload)
+      if subkind == EventWord.Subkind.unwound.rawValue || subkind == EventWord.Subkind.gap.rawValue {
+        rings.pop(payload)
+      } else if subkind == EventWord.Subkind.stack.rawValue {
+        rings.select(stack: payload)
+        sawStacks = true
+      }
+      put(step: step, column: 4)
+    }
+  }
+
+  /// Makes the columns of identifiers; one whose bytes are all zero stays empty.
+  private func splitIdentifiers() {
+    let source = unsafe identifiers.base.assumingMemoryBound(to: UInt32.self)
+    var bits: UInt32 = 0
+    for index in 0..<identifierCount { unsafe bits |= source[index] }
+    for plane in 1...3 {
+      let shift = UInt32(8 * (plane - 1))
+      guard bits >> shift & 0xFF != 0 else { continue }
+      let target = unsafe columns[plane].base.assumingMemoryBound(to: UInt8.self)
+      for index in 0..<identifierCount {
+        unsafe target[index] = UInt8(truncatingIfNeeded: source[index] >> shift)
+      }
+      sizes[plane] = identifierCount
+    }
   }
 
   /// Packs the columns into `output` from byte `offset` on, and fills in the header's sizes, times and
   /// counts. Returns what stays with the thread; `header.events` is 0 if there was nothing.
   func finish(_ header: inout ChunkHeader, into output: inout Block, at offset: Int) -> ThreadClock {
-    if pendingReturns > 0 {
-      unsafe store(TraceFormat.runToken, columns[0].base, sizes[0])
-      unsafe store(UInt8(truncatingIfNeeded: pendingReturns), columns[0].base, sizes[0] + 1)
-      sizes[0] += 2
-      pendingReturns = 0
-    }
-    for plane in 1...3 where identifierBits >> UInt32(8 * (plane - 1)) & 0xFF == 0 { sizes[plane] = 0 }
+    flushRun()
+    splitIdentifiers()
     let needed = sizes.reduce(offset + TraceFormat.directorySize) { $0 + Compressor.bound($1) }
     if output.size < needed { output = Block(size: needed + needed / 2) }
     var at = offset + TraceFormat.directorySize

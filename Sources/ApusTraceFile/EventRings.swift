@@ -46,6 +46,11 @@
     if depth < TraceFormat.ringSize { depth &+= 1 }
   }
 
+  /// The function that was entered last, if it is known.
+  var newest: UInt32? {
+    depth > 0 ? unsafe slots[Int((top &- 1) & (TraceFormat.ringSize &- 1))] : nil
+  }
+
   /// `unwound` or `gap`.
   mutating func pop(_ count: UInt32) {
     let count = min(count, depth)

@@ -147,6 +147,7 @@ extension Coverage {
       count("storeOrFault \(Self.pair(s == address.base)) \(went ? "faults" : "good")")
     case .threadPointer: count("threadPointer")
     case .timestamp(let d, let scratch): count("timestamp \(Self.timestamp(d, scratch))")
+    case .restartable: break
     case .pause: count("pause")
     case .frameAddress: count("frameAddress")
     case .loadReturnAddress: count("loadReturnAddress")

@@ -37,11 +37,10 @@ package enum ThreadContext {
   package static let threadPointer: Int32 = 0
   /// The window: the stack chunk that the thread runs on. Its lowest address.
   package static let windowLow: Int32 = 8
-  /// The mirror entry of frame F stands at 2 F + delta.
+  /// The mirror entry of frame F stands at 4 F + delta.
   package static let windowDelta: Int32 = 16
-  /// The innermost open frame in the window, or the window's end when none is open. 0 or 1: there is no valid window. It
-  /// is 0 while the window changes, and 1 when a handler came meanwhile that changed it too: the
-  /// interrupted change begins again.
+  /// The innermost open frame in the window, or the window's end when none is open. 0: there is no valid window (so while
+  /// the window changes).
   package static let current: Int32 = 24
   /// The window's slot in the chunk table; 0 until the thread's first event.
   package static let windowSlot: Int32 = 32
@@ -61,6 +60,11 @@ package enum ThreadContext {
   package static let unwinding: Int32 = 80
   /// How many windows may still be searched for a landing.
   package static let searches: Int32 = 88
+
+  /// The number of the stack chunk that the thread began on; 0 if that is not known.
+  package static let home: Int32 = 96
+  /// The thread's own stack lies in so many chunks down from there.
+  package static let homeChunks: Int32 = 32
 
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 
@@ -95,8 +99,8 @@ package enum StackChunk {
   package static let shift: UInt8 = 18
   /// A chunk's bytes.
   package static let size: UInt64 = 1 << UInt64(shift)
-  /// A mirror chunk's bytes: 16 for each 8 of stack.
-  package static let mirrorShift: UInt8 = shift + 1
+  /// A mirror chunk's bytes: 32 for each 8 of stack. (Frames may stand 8 bytes apart: gcc's -fipa-stack-alignment.)
+  package static let mirrorShift: UInt8 = shift + 2
   /// Bytes from one slot to the next.
   package static let slotStride = 128
   package static let slotShift: UInt8 = 7
@@ -121,11 +125,10 @@ package enum StackChunk {
   package static let frame: Int32 = 8
   /// From a distance in bytes to its place in the word.
   package static let distanceShift: UInt8 = UInt8(EventWord.timeShift) - 3
-  /// Set in a frame that changed the thread's window: the words below the mirror entry say what to change it back to
-  /// (that place belongs to address F − 8, which cannot be a frame's, since frames stand 16 bytes apart at least).
+  /// Set in a frame that changed the thread's window: ``outerSlot`` says what to change it back to.
   package static let hasOuterBit: UInt8 = 63
   /// The window's slot before the frame was entered; bit 0 is set if the window was just being changed.
-  package static let outerSlot: Int32 = -16
+  package static let outerSlot: Int32 = 16
 }
 
 /// The shared region's control page.

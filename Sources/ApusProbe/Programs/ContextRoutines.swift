@@ -38,7 +38,7 @@ extension ProgramBuilder {
     add(slot, .register(scratch))
   }
 
-  /// `delta` = what takes 2 F to the mirror entry, for the chunk in `slot` whose lowest address is `low`.
+  /// `delta` = what takes 4 F to the mirror entry, for the chunk in `slot` whose lowest address is `low`.
   package mutating func mirrorDelta(
     _ delta: ProbeRegister, slot: ProbeRegister, low: ProbeRegister, _ environment: ProbeEnvironment,
     scratch: ProbeRegister
@@ -49,8 +49,7 @@ extension ProgramBuilder {
     shiftLeft(delta, StackChunk.mirrorShift - StackChunk.slotShift)
     constant(scratch, environment.mirror)
     add(delta, .register(scratch))
-    subtract(delta, .register(low))
-    subtract(delta, .register(low))
+    for _ in 0..<4 { subtract(delta, .register(low)) }
   }
 
   /// Makes the chunk in `slot` (v4 or v5) the window of the context in v1: steps 2 to 5 of ``Routine/switchWindow``. Changes
@@ -86,7 +85,6 @@ extension ProgramBuilder {
   /// Goes back from the window to the one whose slot, with the mark of a half-done change, is in v2. What was changed
   /// from is kept. Changes v0, v2, v3, v5, v6 and v7.
   mutating func restoreWindow(_ environment: ProbeEnvironment) {
-    let whole = label()
     let done = label()
     load(.v6, .v1, ThreadContext.windowSlot)
     load(.v0, .v1, ThreadContext.current)
@@ -96,11 +94,8 @@ extension ProgramBuilder {
     move(.v5, .v2)
     shiftRight(.v5, 1)
     shiftLeft(.v5, 1)
-    branch(.v5, .equal, .v2, whole)
-    // The change that was interrupted begins again.
-    storeConstant(.v1, ThreadContext.current, 1)
-    jump(done)
-    place(whole)
+    // Of a change that was interrupted nothing is put back: it begins again.
+    branch(.v5, .notEqual, .v2, done)
     setWindow(slot: .v5, environment)
     place(done)
   }
@@ -130,6 +125,7 @@ extension ProgramBuilder {
   mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister, delta: ProbeRegister) {
     move(mirror, frame)
     add(mirror, .register(mirror))
+    add(mirror, .register(mirror))
     add(mirror, .register(delta))
   }
 
@@ -150,6 +146,7 @@ extension ProgramBuilder {
   /// `mirror` = the mirror entry of `frame`, in the window of the context in v1.
   package mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister) {
     move(mirror, frame)
+    add(mirror, .register(mirror))
     add(mirror, .register(mirror))
     add(mirror, .at(.v1, ThreadContext.windowDelta))
   }
@@ -221,7 +218,7 @@ extension Routine {
   /// 3. slot, low and delta are written, in this order.
   /// 4. The change is logged; a handler's events before are the old stack's.
   /// 5. The chunk's own `current` is read and written last, if `current` is still 0. A handler that came between may
-  ///    have logged another stack or closed frames of this chunk: it leaves 1, and the change begins again.
+  ///    have logged another stack or closed frames of this chunk: it leaves its own window, and the change begins again.
   static func switchWindowProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let found = b.label()

@@ -242,7 +242,7 @@ extension Routine {
     b.branch(.v0, .aboveOrEqual, .v5, unmatched)
     b.move(.v3, .v0)
     b.subtract(.v3, .v5)
-    b.add(.v3, .v3)
+    b.shiftLeft(.v3, 2)
     b.add(.v3, .v4)
     b.load(.v3, .v3, StackChunk.frame)
     b.distance(.v3)
@@ -316,8 +316,7 @@ extension Routine {
     b.shiftRight(.v2, StackChunk.shift)
     b.shiftLeft(.v2, StackChunk.shift)
     b.mirrorDelta(.v3, slot: .v4, low: .v2, environment, scratch: .v0)
-    b.add(.v3, .v5)
-    b.add(.v3, .v5)
+    for _ in 0..<4 { b.add(.v3, .v5) }
     b.load(.v6, .v3, StackChunk.returnAddress)
     b.storeConstant(.v3, StackChunk.returnAddress, 0)
     b.jump(out)

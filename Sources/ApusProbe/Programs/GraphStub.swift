@@ -51,6 +51,7 @@ extension ProbeProgram {
     b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), slow)
     b.branch(.v2, .aboveOrEqual, .at(.v1, ThreadContext.current), slow)
     b.add(.v2, .v2)
+    b.add(.v2, .v2)
     b.add(.v2, .at(.v1, ThreadContext.windowDelta))
     b.load(.v3, .v2, StackChunk.returnAddress)
     b.endRestartable(look)

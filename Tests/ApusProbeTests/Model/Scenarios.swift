@@ -192,6 +192,19 @@ enum Scenarios {
       ],
       injections: [.handler(calls), .handler([.read] + calls), .handler([.read] + busy)], leavesNothing: false),
     Scenario(
+      name: "jumps within handlers, slow returns",
+      threads: [
+        [
+          .call(1, [.call(2, [.protect(1, [.call(3, [.longjmp(1)])])])]),
+          .call(4, [.call(1, [.call(2, [.protect(1, [.call(3, [.longjmp(1)])])])])]),
+        ]
+      ],
+      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+    Scenario(
+      name: "root at a chunk border", options: Self.roots,
+      threads: [[.call(1, [.call(2, [.call(3, [])])]), .call(4, [.call(3, [])])]], startsAtEdge: true,
+      injections: [.handler(calls), .alternate(calls)]),
+    Scenario(
       name: "nobody reads", ringEvents: 8, threads: [nested + nested], injections: [.handler(calls), .reader],
       readerIsAway: true),
     Scenario(

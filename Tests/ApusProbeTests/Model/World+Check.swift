@@ -122,7 +122,7 @@ extension World {
   /// Nothing is open anywhere.
   private mutating func checkClosed() {
     let mirrors = ModelLayout.mirror..<ModelLayout.mirror + 1 << 32
-    for word in memory.nonZero(in: mirrors) where word.address % 32 == 16 {
+    for word in memory.nonZero(in: mirrors) where word.address % 64 == 32 {
       fail("a return address is left in the mirror at 0x\(String(word.address, radix: 16))")
     }
     guard setup.scenario.isExact, !setup.scenario.tableIsFull else { return }
