@@ -40,7 +40,8 @@ let modules: [Module] = [
   Module(
     name: "ApusRecord",
     imports: [
-      "ApusCore", "ApusELF", "ApusISA", "ApusProbe", "ApusTrampoline", "ApusSystem", "ApusProcess", "ApusLiveText",
+      "ApusCore", "ApusELF", "ApusISA", "ApusProbe", "ApusTrampoline", "ApusSystem", "ApusProcess",
+      "ApusLiveText",
       "ApusTraceFile", "CApusLinux", logging,
     ], tests: []),
   Module(name: "ApusReport", imports: ["ApusCore", "ApusProbe", "ApusSystem", "ApusTraceFile"], tests: []),
@@ -69,6 +70,7 @@ let package = Package(
     + [
       .executableTarget(
         name: "ApusCommand",
-        dependencies: modules.map { .target(name: $0.name) } + [argumentParser, logging], swiftSettings: settings)
+        dependencies: modules.map { .target(name: $0.name) } + [argumentParser, logging],
+        swiftSettings: settings)
     ]
 )

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures apus against no tracing and against Debian's uftrace, on the same binaries.
 
-  run.py [--apus PATH] [--quick]
+  run.py [--apus PATH] [--quick] [--rounds N]
 
 Modes are run one after the other, round by round; a figure is the median over the rounds. "Above untraced" is the median of
 the differences within a round. Times of a call are processor time of the traced program, as it reads it itself; where wall
@@ -211,7 +211,9 @@ def lua(tools, targets, count, quick, clock):
     rows = [(m, f"{median(v):.2f} s", f"{median(walls[m]):.2f} s", f"{a_call(m):.2f}",
              f"{above(walls, m) / calls * 1e9:.2f}") for m, v in got.items()]
     table(rows, ["processor", "wall", "ns a call above", "wall, ns above"])
-    print(f"  {calls} calls; the program waited {info['slow_paths'].get('waits', 0)} times for room (timed)")
+    waits = [f"{tools.info(name)['slow_paths'].get('waits', 0)} times {mode}" for name, mode in
+             (("lua", "timed"), ("lua-untimed", "untimed"))]
+    print(f"  {calls} calls; in the last round the program waited for room {', '.join(waits)}")
     targets.check(f"lua: count at most {COUNT:g} ns a call", a_call("count") <= COUNT, f"{a_call('count'):.2f} ns")
     targets.check(f"lua: untimed graph at most {UNTIMED:g} ns a call", a_call("graph, untimed") <= UNTIMED,
                   f"{a_call('graph, untimed'):.2f} ns")
@@ -321,12 +323,13 @@ def tail_calls(tools, quick):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--apus", default=os.path.join(ROOT, ".build", "release", "apus"))
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller programs")
+    parser.add_argument("--quick", action="store_true", help="three rounds, smaller programs")
+    parser.add_argument("--rounds", type=int, default=0, help="rounds (5, or 3 with --quick)")
     options = parser.parse_args()
     os.makedirs(OUT, exist_ok=True)
     tools = Tools(os.path.abspath(options.apus))
     targets = Targets()
-    count = 3 if options.quick else 5
+    count = max(1, options.rounds or (3 if options.quick else 5))
     uname = os.uname()
     print(f"{uname.sysname} {uname.release} {uname.machine}, {os.cpu_count()} processors; {run(['uftrace', '--version'])[0].strip()}")
     print(f"load before: {' '.join(f'{x:.2f}' for x in os.getloadavg())} (should be near 0)")

@@ -31,6 +31,8 @@ package enum RemoteFile {
       guard got == address else {
         throw TraceError.remoteCall(.mmap, errno: .exists)
       }
+    } catch .remoteCall(.ftruncate, errno: let errno) where errno.rawValue == EFBIG {
+      throw .fileLimit(bytes: bytes)
     } catch {
       _ = try? caller.close(number)  // the error that counts is the one that is thrown
       throw .process(error)

@@ -75,6 +75,20 @@ package struct FunctionChooser: Sendable {
     return options.modules.contains { $0.matches(path) || $0.matches(name) }
   }
 
+  /// A readable name up to its parameters, which the last closing parenthesis ends.
+  private static func withoutParameters(_ name: String) -> String? {
+    guard var at = name.lastIndex(of: ")") else { return nil }
+    var depth = 0
+    while true {
+      if name[at] == ")" { depth += 1 }
+      if name[at] == "(" { depth -= 1 }
+      if depth == 0 { break }
+      guard at > name.startIndex else { return nil }
+      at = name.index(before: at)
+    }
+    return at == name.startIndex ? nil : String(name[..<at])
+  }
+
   /// What the function with these names (mangled) is chosen as; nil: it is not.
   package func choice(_ names: [String]) -> Choice? {
     if options.functions.isEmpty, options.roots.isEmpty, options.excluded.isEmpty { return .everywhere }
@@ -83,10 +97,7 @@ package struct FunctionChooser: Sendable {
       let readable = options.demangle(name)
       guard readable != name else { continue }
       all.append(readable)
-      // Without its parameters.
-      if let end = readable.firstIndex(of: "("), end != readable.startIndex {
-        all.append(String(readable[..<end]))
-      }
+      if let bare = Self.withoutParameters(readable) { all.append(bare) }
     }
     func matches(_ globs: [Glob]) -> Bool { globs.contains { glob in all.contains { glob.matches($0) } } }
     if matches(options.excluded) { return nil }

@@ -169,7 +169,9 @@ extension RecordSession {
 
   private func useStop(of event: TraceEvent) throws(RecordError) {
     if event.thread == asked { asked = nil }
-    guard isLive, event.process == process, let memory, memory.loaderRequests > memory.loaderAnswers else { return }
+    guard isLive, event.process == process, let memory, memory.loaderRequests > memory.loaderAnswers else {
+      return
+    }
     let request = memory.loaderRequests
     stoppedThread = event.thread
     defer { stoppedThread = nil }

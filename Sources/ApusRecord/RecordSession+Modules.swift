@@ -20,6 +20,10 @@ extension RecordSession {
   func readModules() throws(RecordError) -> [FoundModule] {
     let mappings: [MemoryMapping]
     do throws(SystemError) { mappings = try ProcessMaps.read(process: process) } catch {
+      if error.errno == .accessDenied {
+        let why = "\(options.command[0]) may not be read by this user, or changes its user: run apus as root"
+        throw .process(.refused(process: process, why: why))
+      }
       throw .process(.system(error))
     }
     var seen: Set<LoadedInstance> = []
@@ -156,6 +160,7 @@ extension RecordSession {
         try target.write(states.enabling, at: slot)
       }
       functionCount = id
+      if choice == .root { rootCount += 1 }
       enabled[LoadedInstance(path: image.path, bias: image.bias), default: []].append(slot)
       sites.enabled += 1
       records.append(

@@ -34,9 +34,12 @@ extension RecordSession {
       note("hooks that could not be set: \(hookFailures.joined(separator: "; "))")
     }
     if let memory, memory.counter(.gaveUp) > 0 {
-      note("the program waited ten seconds for room in vain, \(memory.counter(.gaveUp)) times: calls were lost then")
+      note(
+        "the program waited ten seconds for room in vain, \(memory.counter(.gaveUp)) times: calls were lost then"
+      )
     }
-    if failure == nil, functionCount == 0 { failure = .nothingChosen(sites: usableSites) }
+    let lacksRoots = !options.roots.isEmpty && options.functions.isEmpty && rootCount == 0
+    if failure == nil, functionCount == 0 || lacksRoots { failure = .nothingChosen(sites: usableSites) }
     if failure == nil {
       do throws(TraceWriteError) {
         if !counted.isEmpty { try writer.add(counts: counted, process: Self.processKey) }

@@ -35,6 +35,8 @@ package final class RecordSession {
   var loaded: Set<LoadedInstance> = []
   var moduleCount: UInt32 = 0
   var functionCount: UInt32 = 0
+  /// Functions that were chosen as roots.
+  var rootCount = 0
   var usableSites = 0
   var sites = SitesRecord(found: 0, enabled: 0, refused: [])
   /// Enabled sites, by their slots' addresses, of the modules that are loaded.

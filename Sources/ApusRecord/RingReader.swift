@@ -29,9 +29,8 @@ final class RingReader: @unchecked Sendable {
   private var consumed: UInt64 = 0
   /// Calls handed on.
   private(set) var calls: UInt64 = 0
-  /// With a minimum duration: ticks, and the entry that was read last and may yet be taken back.
-  private let minimumTicks: UInt64
-  private var held: UInt64?
+  /// With a minimum duration: what leaves the short calls out.
+  private var filter: ShortCallFilter?
 
   /// Words that are handed on at once.
   private static let batch: UInt64 = 1 << 15
@@ -50,7 +49,7 @@ final class RingReader: @unchecked Sendable {
     base = start + UInt(buffer.offset)
     positionWord = start + UInt(memory.layout.progress + context * ThreadContext.stride)
     consumedWord = positionWord + UInt(ThreadContext.consumed - ThreadContext.position)
-    self.minimumTicks = minimumTicks
+    filter = minimumTicks > 0 ? ShortCallFilter(minimumTicks: minimumTicks) : nil
     apus_store_release_u64(positionWord, 0)
     apus_store_release_u64(consumedWord, 0)
   }
@@ -69,7 +68,7 @@ final class RingReader: @unchecked Sendable {
       let count = min((position - consumed) / 8, places - index, Self.batch)
       let at = base + UInt(index) * 8
       var taken = count
-      if minimumTicks > 0 {
+      if filter != nil {
         let isLast = consumed + count * 8 == position
         taken = try takeSingly(at, count, lastMayComeBack: isLast && !isOver, writer)
       } else {
@@ -85,10 +84,7 @@ final class RingReader: @unchecked Sendable {
       total += taken
       if taken < count || (total > 8 * Self.batch && !isOver) { break }
     }
-    if isOver, let last = held {
-      held = nil
-      try hand([last], writer)
-    }
+    if isOver, let rest = filter?.finish() { try hand(rest, writer) }
     return total
   }
 
@@ -96,27 +92,14 @@ final class RingReader: @unchecked Sendable {
   private func takeSingly(
     _ at: UInt, _ count: UInt64, lastMayComeBack: Bool, _ writer: TraceWriter
   ) throws(TraceWriteError) -> UInt64 {
-    var taken: [UInt64] = []
-    if let held { taken.append(held) }
-    held = nil
     var places: UInt64 = 0
     for index in 0..<count {
       let word = apus_take_word(at + UInt(index) * 8)
       if word == 0, lastMayComeBack, index == count - 1 { break }
       places += 1
-      if word == 0 { continue }
-      let event = EventWord(rawValue: word)
-      if event.kind == .return, let last = taken.last.map(EventWord.init(rawValue:)), last.kind == .entry,
-        last.function == event.function,
-        (event.time &- last.time) & ((1 << EventWord.timeBits) - 1) < minimumTicks
-      {
-        taken.removeLast()
-        continue
-      }
-      taken.append(word)
+      if word != 0 { filter?.add(EventWord(rawValue: word)) }
     }
-    if let last = taken.last, EventWord(rawValue: last).kind == .entry { held = taken.popLast() }
-    try hand(taken, writer)
+    if let words = filter?.take(now: ProcessorCounter.read()) { try hand(words, writer) }
     return places
   }
 

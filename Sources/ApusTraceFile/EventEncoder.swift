@@ -1,307 +1,34 @@
-import ApusProbe
-
-/// What stays with a thread from one chunk to the next.
-struct ThreadClock {
-  /// The time of the thread's last event.
-  var last: UInt64 = 0
-  /// An `unmatched` event was seen, the word with its function is still to come.
-  var awaitsFunction = false
-  /// Its time.
-  var unmatchedTime: UInt64 = 0
-}
-
 /// Makes the payload of an event chunk from buffer words. One encoder serves all threads, one chunk at a
 /// time.
 ///
 /// `begin`, any number of `add`, `finish`. It keeps to the layout that ``TraceFormat`` describes.
-@safe final class EventEncoder {
-  private let columns: [Block]
-  /// Identifiers, 4 bytes each, until `finish` makes columns of their bytes.
-  private let identifiers: Block
-  private var sizes = [Int](repeating: 0, count: TraceFormat.columnCount)
-  private var rings = EventRings()
-  private var pendingReturns: UInt32 = 0
-  private var identifierCount = 0
+final class EventEncoder {
+  private var columns = EventColumns()
   private let matcher = Compressor(.matches)
   private let coder = Compressor(.literals)
 
-  /// Words taken since `begin`.
-  private(set) var words = 0
-  private var events: UInt32 = 0
-  private var calls: UInt32 = 0
-  private var sawStacks = false
-  private var hasFirst = false
-  private var first: UInt64 = 0
-  private var clock = ThreadClock()
-  private var timed = false
-
-  init() {
-    let most = TraceFormat.maximumEvents
-    columns = [4, 1, 1, 1, 1, 1, 8].map { Block(size: most * $0 + 64) }
-    identifiers = Block(size: most * 4 + 64)
-  }
-
   /// Starts a chunk.
-  func begin(clock: ThreadClock, timed: Bool) {
-    for index in sizes.indices { sizes[index] = 0 }
-    rings.reset()
-    (pendingReturns, identifierCount, words, events, calls) = (0, 0, 0, 0, 0)
-    sawStacks = false
-    (hasFirst, first) = (false, 0)
-    self.clock = clock
-    self.timed = timed
-  }
+  func begin(clock: ThreadClock, timed: Bool) { columns.begin(clock: clock, timed: timed) }
 
   /// Takes words read when the counter stood at `drainCounter`. Together no more than
   /// ``TraceFormat/maximumEvents`` between `begin` and `finish`.
   func add(_ batch: UnsafeBufferPointer<UInt64>, drainCounter: UInt64) {
-    guard let base = batch.baseAddress else { return }
-    var index = 0
-    while index < batch.count {
-      if hasFirst, !clock.awaitsFunction {
-        let rest = unsafe UnsafeBufferPointer(start: base + index, count: batch.count - index)
-        index += unsafe timed ? addTimed(rest, drainCounter) : addUntimed(rest, drainCounter)
-        guard index < batch.count else { break }
-      }
-      unsafe add(base[index], drainCounter)
-      index += 1
-    }
-    words += batch.count
-  }
-
-  @inline(never) private func addTimed(_ batch: UnsafeBufferPointer<UInt64>, _ drainCounter: UInt64) -> Int {
-    unsafe addUsual(batch, drainCounter, timed: true)
-  }
-
-  @inline(never) private func addUntimed(_ batch: UnsafeBufferPointer<UInt64>, _ drainCounter: UInt64) -> Int {
-    unsafe addUsual(batch, drainCounter, timed: false)
-  }
-
-  /// Takes entries and predicted returns, up to the first word that needs more than appending to columns; gives
-  /// how many it took. Nearly all words pass here, so nothing is kept in memory that can be in a register.
-  @inline(__always) private func addUsual(
-    _ batch: UnsafeBufferPointer<UInt64>, _ drainCounter: UInt64, timed: Bool
-  ) -> Int {
-    guard let start = batch.baseAddress else { return 0 }
-    let end = unsafe start + batch.count
-    var source = unsafe start
-    let tokenStart = unsafe columns[0].base.assumingMemoryBound(to: UInt8.self)
-    let identifierStart = unsafe identifiers.base.assumingMemoryBound(to: UInt32.self)
-    let entryStart = unsafe columns[4].base.assumingMemoryBound(to: UInt8.self)
-    let returnStart = unsafe columns[5].base.assumingMemoryBound(to: UInt8.self)
-    let wide = unsafe columns[6].base
-    var tokens = unsafe tokenStart + sizes[0]
-    var target = unsafe identifierStart + identifierCount
-    var entrySteps = unsafe entryStart + sizes[4]
-    var returnSteps = unsafe returnStart + sizes[5]
-    var wideCount = sizes[6]
-    let slots = unsafe rings.slots
-    var (top, depth) = (rings.top, rings.depth)
-    var pending = pendingReturns
-    var last = clock.last
-    let ringMask = TraceFormat.ringSize &- 1
-    let timeMask: UInt64 = (1 << EventWord.timeBits) &- 1
-
-    while unsafe source < end {
-      let word = unsafe source.pointee
-      let function = UInt32(truncatingIfNeeded: word >> EventWord.functionShift) & 0xFF_FFFF
-      let isEntry = word & EventWord.kindMask == 1
-      if isEntry {
-        guard pending <= TraceFormat.longestRun else { break }
-        unsafe tokens.pointee = UInt8(truncatingIfNeeded: pending)
-        unsafe tokens += 1
-        pending = 0
-        unsafe target.pointee = function
-        unsafe target += 1
-        unsafe slots[Int(top & ringMask)] = function
-        top &+= 1
-        depth = min(depth &+ 1, TraceFormat.ringSize)
-      } else {
-        // Runs longer than that are written as the words of their own that they are.
-        guard word & EventWord.kindMask == 2, pending < 254, depth > 0,
-          unsafe slots[Int((top &- 1) & ringMask)] == function
-        else { break }
-        top &-= 1
-        depth &-= 1
-        pending &+= 1
-      }
-      if timed {
-        let age = (drainCounter &- word >> EventWord.timeShift) & timeMask
-        let time = max(last, drainCounter &- age)
-        let step = time &- last
-        last = time
-        var byte = UInt8(truncatingIfNeeded: step)
-        if step >= TraceFormat.widestStep { byte = unsafe Self.put(step, to: wide, &wideCount) }
-        if isEntry {
-          unsafe entrySteps.pointee = byte
-          unsafe entrySteps += 1
-        } else {
-          unsafe returnSteps.pointee = byte
-          unsafe returnSteps += 1
-        }
-      }
-      unsafe source += 1
-    }
-
-    sizes[0] = unsafe tokens - tokenStart
-    let entries = unsafe (target - identifierStart) - identifierCount
-    identifierCount += entries
-    sizes[4] = unsafe entrySteps - entryStart
-    sizes[5] = unsafe returnSteps - returnStart
-    sizes[6] = wideCount
-    (rings.top, rings.depth) = (top, depth)
-    pendingReturns = pending
-    clock.last = last
-    let taken = unsafe source - start
-    events &+= UInt32(taken)
-    calls &+= UInt32(entries)
-    return taken
-  }
-
-  /// Appends a wide step; gives the byte that tells its width.
-  @inline(__always) private static func put(
-    _ step: UInt64, to wide: UnsafeMutableRawPointer, _ count: inout Int
-  ) -> UInt8 {
-    let value = step &- TraceFormat.widestStep
-    let bytes = max(1, (71 &- value.leadingZeroBitCount) / 8)
-    unsafe store(value, wide, count)
-    count &+= bytes
-    return UInt8(truncatingIfNeeded: 247 &+ bytes)
-  }
-
-  private func put(token: UInt8) {
-    unsafe store(token, columns[0].base, sizes[0])
-    sizes[0] += 1
-  }
-
-  private func put(identifier: UInt32) {
-    unsafe identifiers.base.storeBytes(of: identifier, toByteOffset: identifierCount * 4, as: UInt32.self)
-    identifierCount += 1
-  }
-
-  private func put(step: UInt64, column: Int) {
-    guard timed else { return }
-    var byte = UInt8(truncatingIfNeeded: step)
-    if step >= TraceFormat.widestStep { byte = unsafe Self.put(step, to: columns[6].base, &sizes[6]) }
-    unsafe store(byte, columns[column].base, sizes[column])
-    sizes[column] += 1
-  }
-
-  private func flushRun() {
-    guard pendingReturns > 0 else { return }
-    put(token: TraceFormat.runToken)
-    put(token: UInt8(truncatingIfNeeded: pendingReturns))
-    pendingReturns = 0
-  }
-
-  /// Takes any word.
-  @inline(never) private func add(_ word: UInt64, _ drainCounter: UInt64) {
-    var time = clock.last
-    let isUnmatched = clock.awaitsFunction
-    if isUnmatched {
-      clock.awaitsFunction = false
-      time = max(clock.last, clock.unmatchedTime)
-    } else {
-      if word == 0 || word & 0xFF == 3 { return }  // not written, or padding
-      if timed {
-        let age = (drainCounter &- word >> EventWord.timeShift) & ((1 << EventWord.timeBits) &- 1)
-        time = max(clock.last, drainCounter &- age)
-      }
-      if word & 0xFF == EventWord.Subkind.unmatched.rawValue << EventWord.subkindShift | 3 {
-        clock.awaitsFunction = true
-        clock.unmatchedTime = time
-        return
-      }
-    }
-    if !hasFirst {
-      hasFirst = true
-      first = time
-      clock.last = time
-    }
-    let step = time &- clock.last
-    clock.last = time
-    events &+= 1
-    if isUnmatched {
-      flushRun()
-      put(token: TraceFormat.extendedToken)
-      put(token: UInt8(truncatingIfNeeded: EventWord.Subkind.unmatched.rawValue))
-      put(identifier: UInt32(truncatingIfNeeded: word >> 1) & 0xFF_FFFF)
-      return put(step: step, column: 4)
-    }
-    let function = UInt32(truncatingIfNeeded: (word & EventWord.functionMask) >> EventWord.functionShift)
-    switch word & EventWord.kindMask {
-    case 1:
-      if pendingReturns > TraceFormat.longestRun { flushRun() }
-      put(token: UInt8(truncatingIfNeeded: pendingReturns))
-      pendingReturns = 0
-      put(identifier: function)
-      rings.push(function)
-      calls &+= 1
-      put(step: step, column: 4)
-    case 2:
-      put(step: step, column: 5)
-      if rings.newest == function {
-        rings.pop(1)
-        pendingReturns &+= 1
-        if pendingReturns == 255 { flushRun() }
-      } else {
-        flushRun()
-        put(token: TraceFormat.returnToken)
-        put(identifier: function)
-        rings.popDown(to: function)
-      }
-    case 0:
-      flushRun()
-      put(token: TraceFormat.tailToken)
-      put(identifier: function)
-      rings.replace(function)
-      calls &+= 1
-      put(step: step, column: 4)
-    default:
-      let subkind = (word >> EventWord.subkindShift) & 63
-      let payload = UInt32(
-        truncatingIfNeeded: (word >> EventWord.payloadShift) & ((1 << EventWord.payloadBits) &- 1))
-      flushRun()
-      put(token: TraceFormat.extendedToken)
-      put(token: UInt8(truncatingIfNeeded: subkind))
-      put(identifier: payload)
-      if subkind == EventWord.Subkind.unwound.rawValue || subkind == EventWord.Subkind.gap.rawValue {
-        rings.pop(payload)
-      } else if subkind == EventWord.Subkind.stack.rawValue {
-        rings.select(stack: payload)
-        sawStacks = true
-      }
-      put(step: step, column: 4)
-    }
-  }
-
-  /// Makes the columns of identifiers; one whose bytes are all zero stays empty.
-  private func splitIdentifiers() {
-    let source = unsafe identifiers.base.assumingMemoryBound(to: UInt32.self)
-    var bits: UInt32 = 0
-    for index in 0..<identifierCount { unsafe bits |= source[index] }
-    for plane in 1...3 {
-      let shift = UInt32(8 * (plane - 1))
-      guard bits >> shift & 0xFF != 0 else { continue }
-      let target = unsafe columns[plane].base.assumingMemoryBound(to: UInt8.self)
-      for index in 0..<identifierCount {
-        unsafe target[index] = UInt8(truncatingIfNeeded: source[index] >> shift)
-      }
-      sizes[plane] = identifierCount
-    }
+    unsafe columns.add(batch, drainCounter: drainCounter)
   }
 
   /// Packs the columns into `output` from byte `offset` on, and fills in the header's sizes, times and
   /// counts. Returns what stays with the thread; `header.events` is 0 if there was nothing.
   func finish(_ header: inout ChunkHeader, into output: inout Block, at offset: Int) -> ThreadClock {
-    flushRun()
-    splitIdentifiers()
-    let needed = sizes.reduce(offset + TraceFormat.directorySize) { $0 + Compressor.bound($1) }
+    columns.finish()
+    let sizes = columns.sizes
+    var needed = offset + TraceFormat.directorySize
+    for index in sizes.indices { needed += Compressor.bound(sizes[index]) }
     if output.size < needed { output = Block(size: needed + needed / 2) }
     var at = offset + TraceFormat.directorySize
     var raw = TraceFormat.directorySize
-    for (index, size) in sizes.enumerated() {
-      let source = unsafe UnsafeRawBufferPointer(start: columns[index].base, count: size)
+    for index in sizes.indices {
+      let size = sizes[index]
+      let source = unsafe UnsafeRawBufferPointer(start: columns.blocks[index].base, count: size)
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: output.bytes[at...])
       let packer = index == 4 || index == 5 ? coder : matcher
       let stored: Int
@@ -316,13 +43,13 @@ struct ThreadClock {
       at += stored
       raw += size
     }
-    header.firstTime = first
-    header.lastTime = clock.last
+    header.firstTime = columns.first
+    header.lastTime = columns.clock.last
     header.rawSize = UInt32(raw)
     header.storedSize = UInt32(at - offset)
-    header.events = events
-    header.calls = calls
-    if sawStacks { header.flags.insert(.stacks) }
-    return clock
+    header.events = columns.events
+    header.calls = columns.calls
+    if columns.sawStacks { header.flags.insert(.stacks) }
+    return columns.clock
   }
 }

@@ -10,7 +10,6 @@ extension Scenario: CustomTestStringConvertible {
   @Test(arguments: Scenarios.all) func nothingIsLost(_ scenario: Scenario) throws {
     var explorer = try Explorer(scenario, ProgramSet(scenario))
     let failure = try explorer.explore()
-    print("RUNS \(explorer.runs) \(scenario.name): \(failure ?? "ok")")
     #expect(failure == nil, "\(scenario.name) after \(explorer.runs) runs")
   }
 }

@@ -31,7 +31,8 @@ extension LaunchingTests {
         let place = try #require(table.place(for: pointer))
         #expect(place == ThreadContext.home(of: pointer))
         #expect(table.index(of: pointer) == nil && !table.contains(pointer))
-        let cursor = ContextTable.Cursor(buffer: (0x1000_0000, 8192), stackPointer: 0x7ffd_0000_0000, counters: 0x77)
+        let cursor = ContextTable.Cursor(
+          buffer: (0x1000_0000, 8192), stackPointer: 0x7ffd_0000_0000, counters: 0x77)
         try table.insert(pointer, at: place, cursor: cursor, in: laboratory.target)
         #expect(table.index(of: pointer) == place && table.contains(pointer))
         let base = laboratory.memory.contextRange.start + UInt64(place * ThreadContext.stride)

@@ -144,10 +144,6 @@ def test_drop_with_roots(bench):
     drops(bench, ["--root", "tock"], ["tick", "tock"])
 
 
-def test_drop_with_a_depth(bench):
-    drops(bench, ["--depth", "2"], ["main", "tock"])
-
-
 def test_wait_loses_nothing(bench):
     for options in ([], ["--no-time"], ["--level", "entry"], ["--min-duration", "1ns"], ["--depth", "9"]):
         trace = bench.record(["--buffer", "4K", *options], "many", "100000", status=3)

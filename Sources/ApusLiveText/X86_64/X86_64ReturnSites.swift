@@ -19,6 +19,7 @@ package enum X86_64ReturnSites {
     for instruction in instructions {
       if let target = instruction.relativeTarget { targets.insert(target) }
       switch instruction.flow {
+      case .jump(nil): return nil
       case .jump(let target), .call(let target), .special(let target):
         if let target { targets.insert(target) }
       case .branch(_, let target): targets.insert(target)

@@ -10,6 +10,11 @@ package struct ProbeLinkError: Error, Sendable, Hashable, CustomStringConvertibl
   /// What is missing.
   package var reason: Reason
 
+  package init(program: String, reason: Reason) {
+    self.program = program
+    self.reason = reason
+  }
+
   package var description: String {
     switch reason {
     case .undefinedLabel(let label): "probe program \(program): label \(label.rawValue) is not defined"

@@ -192,10 +192,12 @@ private struct ReplayJSONVisitor: FrameVisitor {
     line.removeAll(keepingCapacity: true)
     line.append(contentsOf: "{\"tid\":\(names.tid(thread.key)),\"depth\":\(depth),".utf8)
     line.append(contentsOf: part(function))
-    line.append(contentsOf: ",\"start_ns\":".utf8)
-    line.append(contentsOf: (timed ? String(time) : "null").utf8)
-    line.append(contentsOf: ",\"duration_ns\":".utf8)
-    line.append(contentsOf: (timed ? duration.map { String($0) } ?? "null" : "null").utf8)
+    if timed {
+      line.append(contentsOf: ",\"start_ns\":".utf8)
+      line.append(contentsOf: String(time).utf8)
+      line.append(contentsOf: ",\"duration_ns\":".utf8)
+      line.append(contentsOf: (duration.map { String($0) } ?? "null").utf8)
+    }
     line.append(contentsOf: "}\n".utf8)
     sink.write(line)
     return 0

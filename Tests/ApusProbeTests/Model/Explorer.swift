@@ -92,7 +92,8 @@ struct Explorer {
       var copy = world
       guard copy.signal(0, operations, onAlternate: true) else { return nil }
       let level = copy.fibres[copy.threads[0].fibre].levels.count
-      while copy.fibres[copy.threads[0].fibre].levels.count >= level, copy.step(0, toBoundary: true) == .ran {}
+      while copy.fibres[copy.threads[0].fibre].levels.count >= level, copy.step(0, toBoundary: true) == .ran {
+      }
       return try fork(copy, true)
     case .secondThread:
       return try weakly(world) { $0.run(1) }

@@ -21,7 +21,8 @@ enum Scenarios {
   ]
   /// Without handlers that unwind where no frame of ours is: in the midst of a change between stacks, calls are then
   /// recorded right, but not all returns.
-  static let fibreSignals: [Injection] = signals.enumerated().filter { ![6, 9].contains($0.offset) }.map(\.element)
+  static let fibreSignals: [Injection] = signals.enumerated().filter { ![6, 9].contains($0.offset) }.map(
+    \.element)
   static let forks: [Injection] = [.fork(severed: true), .fork(severed: false), .handlerThenFork(calls)]
   static let nested: [Op] = [.call(1, [.call(2, []), .call(3, [.call(4, [])])]), .call(5, [])]
 
@@ -142,7 +143,8 @@ enum Scenarios {
       name: "small buffer, dropping", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],
       injections: [
-        .handler(calls), .handler([.read] + calls), .handler(busy), .handler([.read] + busy), .handler(busy + [.read]),
+        .handler(calls), .handler([.read] + calls), .handler(busy), .handler([.read] + busy),
+        .handler(busy + [.read]),
         .handler(throwing), .reader, .earlyReader,
       ]
         + forks.dropLast()),
@@ -176,21 +178,32 @@ enum Scenarios {
       threads: [nested, nested], injections: [.secondThread]),
     Scenario(
       name: "small buffer, dropping, jumps", waits: false, ringEvents: 8,
-      threads: [[.call(1, [
-        .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(4, []), .read,
-        .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(5, [.read]), .call(4, []), .read, .call(4, []),
-      ])]],
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(4, []), .read,
+              .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(5, [.read]), .call(4, []), .read,
+              .call(4, []),
+            ])
+        ]
+      ],
       injections: [.handler(calls), .handler([.read] + calls), .handler(busy)], leavesNothing: false),
     Scenario(
       name: "full buffer, dropping, jumps", waits: false, ringEvents: 8,
       threads: [
         [
-          .call(1, [
-            .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, []), .read, .call(4, []),
-          ])
+          .call(
+            1,
+            [
+              .call(5, []), .call(5, []), .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]),
+              .call(5, []), .read, .call(4, []),
+            ])
         ]
       ],
-      injections: [.handler(calls), .handler([.read] + calls), .handler([.read] + busy)], leavesNothing: false),
+      injections: [.handler(calls), .handler([.read] + calls), .handler([.read] + busy)], leavesNothing: false
+    ),
     Scenario(
       name: "jumps within handlers, slow returns",
       threads: [
@@ -202,24 +215,50 @@ enum Scenarios {
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
     Scenario(
       name: "root at a chunk border", options: Self.roots,
-      threads: [[.call(1, [.call(2, [.call(3, [])])]), .call(4, [.call(3, [])])]], startsAtEdge: true,
+      threads: [[.call(2, []), .call(1, [.call(3, [.call(2, [.call(3, [])])])]), .call(4, [.call(3, [])])]],
+      startsAtEdge: true,
       injections: [.handler(calls), .alternate(calls)]),
     Scenario(
-      name: "nobody reads", ringEvents: 8, threads: [nested + nested], injections: [.handler(calls), .reader],
+      name: "nobody reads", ringEvents: 8, threads: [nested + nested],
+      injections: [.handler(calls), .reader],
       readerIsAway: true),
     Scenario(
       name: "a deep jump",
-      threads: [[.call(1, [
-        .protect(1, [.call(2, [.untraced([.untraced([.untraced([.untraced([.untraced([.call(3, [.call(4, [.longjmp(1)])])])])])])])])]),
-        .call(5, [.call(4, [])]),
-      ])]],
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(
+                1,
+                [
+                  .call(
+                    2,
+                    [
+                      .untraced([
+                        .untraced([.untraced([.untraced([.untraced([.call(3, [.call(4, [.longjmp(1)])])])])])]
+                        )
+                      ])
+                    ])
+                ]),
+              .call(5, [.call(4, [])]),
+            ])
+        ]
+      ],
       injections: signals, leavesNothing: false),
     Scenario(
       name: "depth limit, jumps", depthLimit: 3,
-      threads: [[.call(1, [
-        .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]),
-        .call(4, [.call(5, [.call(3, [])])]),
-      ]), .call(2, [.call(3, [.call(4, [])])])]],
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]),
+              .protect(1, [.call(2, [.call(3, [.longjmp(1)])])]),
+              .call(4, [.call(5, [.call(3, [])])]),
+            ]), .call(2, [.call(3, [.call(4, [])])]),
+        ]
+      ],
       injections: [.handler(calls), .alternate(calls)], leavesNothing: false),
     Scenario(
       name: "jumps within handlers, leaves",
@@ -228,7 +267,10 @@ enum Scenarios {
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
     Scenario(
       name: "a fibre moves while its first thread knows nothing of it",
-      threads: [[.call(1, [.resume(2), .post(1), .await(2), .call(2, [])])], [.await(1), .call(4, [.resume(2)]), .post(2)]],
+      threads: [
+        [.call(1, [.resume(2), .post(1), .await(2), .call(2, [])])],
+        [.await(1), .call(4, [.resume(2)]), .post(2)],
+      ],
       fibres: [[.call(3, [.call(4, [.yield]), .call(5, [])])]],
       injections: signals + [.secondThread], isExact: false, leavesNothing: false),
     Scenario(
@@ -239,10 +281,12 @@ enum Scenarios {
       name: "forced unwinding",
       threads: [
         [
-          .call(1, [
-            .protect(1, [.call(2, [.call(3, [.forced(1)])])]), .call(4, []),
-            .protect(1, [.untraced([.untraced([.forced(1)])])]), .backtrace, .call(5, []),
-          ])
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.call(3, [.forced(1)])])]), .call(4, []),
+              .protect(1, [.untraced([.untraced([.forced(1)])])]), .backtrace, .call(5, []),
+            ])
         ]
       ],
       injections: signals, leavesNothing: false),
@@ -253,7 +297,12 @@ enum Scenarios {
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
     Scenario(
       name: "depth limit, other stacks", depthLimit: 3,
-      threads: [[.call(1, [.resume(1), .call(2, [.call(3, [.call(4, [])])]), .resume(1), .call(4, [])]), .call(5, [])]],
+      threads: [
+        [
+          .call(1, [.resume(1), .call(2, [.call(3, [.call(4, [])])]), .resume(1), .call(4, [])]),
+          .call(5, []),
+        ]
+      ],
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]], startsAtEdge: true,
       injections: [.handler(calls), .alternate(calls)]),
     Scenario(

@@ -40,6 +40,7 @@ extension World {
     var entries = [Int](repeating: 0, count: ProgramSet.functions)
     var unwound: UInt64 = 0
     var gaps: UInt64 = 0
+    var owed: UInt64 = 0
     let scenario = setup.scenario
     for context in Set(scenario.contexts).subtracting(scenario.withoutContext).sorted() {
       read(context)
@@ -51,6 +52,7 @@ extension World {
       for (function, count) in decoded.entries.enumerated() { entries[function] += count }
       unwound += decoded.unwound
       gaps += decoded.gaps
+      owed += field(context, ThreadContext.pendingReturns)
       result.own.append(decoded.own)
       if consumedBytes(context) != field(context, ThreadContext.position) {
         fail("events of context \(context) are stuck")
@@ -58,7 +60,7 @@ extension World {
       checkContext(context)
     }
     checkCounts(entries)
-    if gaps == 0, counter(.unwound) != unwound {
+    if gaps == 0, owed == 0, counter(.unwound) != unwound {
       fail("\(unwound) frames unwound, but \(counter(.unwound)) counted")
     }
     if scenario.isExact, abandonments == 0, counter(.unmatchedReturns) != 0 { fail("an unmatched return") }
@@ -71,7 +73,8 @@ extension World {
     if let baseline, injectsNoCalls, result.counters != baseline.counters {
       fail("counted \(result.counters) instead of \(baseline.counters)")
     }
-    if let baseline, left == baseline.left, !hasJumped, scenario.isExact, scenario.waits, !scenario.readerIsAway, scenario.isComplete,
+    if let baseline, left == baseline.left, !hasJumped, scenario.isExact, scenario.waits,
+      !scenario.readerIsAway, scenario.isComplete,
       result.own != baseline.own
     {
       fail("the script's own events are others")
@@ -109,10 +112,13 @@ extension World {
         lost = try memory.global(ModelLayout.lostCalls + UInt64(function * 8))
       } catch { return fail("lost calls: \(error)") }
       let known = entries[function] + Int(lost)
-      if known > made[function] || setup.scenario.isComplete(function) && known + abandoned[function] < made[function] {
+      if known > made[function]
+        || setup.scenario.isComplete(function) && known + abandoned[function] < made[function]
+      {
         fail("function \(function): \(made[function]) calls, \(entries[function]) recorded, \(lost) lost")
       }
-      if setup.scenario.waits, setup.scenario.isExact, !setup.scenario.tableIsFull, !setup.scenario.readerIsAway, setup.scenario.withoutContext.isEmpty, lost != 0
+      if setup.scenario.waits, setup.scenario.isExact, !setup.scenario.tableIsFull,
+        !setup.scenario.readerIsAway, setup.scenario.withoutContext.isEmpty, lost != 0
       {
         fail("function \(function): \(lost) calls are lost")
       }

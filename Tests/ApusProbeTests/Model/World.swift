@@ -50,7 +50,8 @@ struct World: Sendable {
   private mutating func prepareShared() throws(ProbeFault) {
     let control = ModelLayout.control
     try memory.setGlobal(control + UInt64(SharedControl.owner), 77)
-    try memory.setGlobal(control + UInt64(SharedControl.patience),
+    try memory.setGlobal(
+      control + UInt64(SharedControl.patience),
       setup.scenario.readerIsAway ? 20 : 1_000_000)
     try prepareArenas()
     for index in Set(setup.scenario.contexts).subtracting(setup.scenario.withoutContext).sorted() {

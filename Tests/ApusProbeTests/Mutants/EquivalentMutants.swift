@@ -14,16 +14,16 @@ enum EquivalentMutants {
     "switchWindow": [
       "swap [v5+8] = v0 and v3 = depth": unseen, "swap slot = v4 and v6 = [v4]": fixedKey,
     ],
-    "leaveFrames": [:],
     "arm": [
-      "remove disarmed = 0": "then it only looks again at each slow path", "weaken [v0+144] += atomic": statistic,
+      "remove disarmed = 0": "then it only looks again at each slow path",
+      "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
       "remove restartable (2)":
         "another window shows in the check after the delta; this frame's own cannot have come and the other gone",
       "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v0": leftover, "remove depth = v0": leftover,
       "swap current = 0 and slot = v5": redone, "swap slot = v5 and v6 = [v5]": fixedKey,
-      "weaken current = local exchange v3": "the same code as in switchWindow and exit, where it is found out",
+      "weaken current = local exchange v3": shared,
     ],
     "exit": [
       "weaken [v0+128] += atomic": statistic, "remove [v4] = 0": stale, "remove [v3] = 0": stale,
@@ -32,14 +32,18 @@ enum EquivalentMutants {
     ],
     "disarm": ["swap disarmed = 1 and v6 = low": "while an unwinder is at work nobody clears the mark"],
     "land": [
-      "remove searches = v0": bound, "swap searches = v0 and v2 = [v3-16]": bound, "remove [v6+16] = v0": leftover,
-      "remove depth = v0": leftover, "swap current = 0 and slot = v5": redone, "swap slot = v5 and v6 = [v5]": fixedKey,
+      "remove searches = v0": bound, "swap searches = v0 and v2 = [v3+16]": bound,
+      "remove [v6+16] = v0": leftover,
+      "remove depth = v0": leftover, "swap current = 0 and slot = v5": redone,
+      "swap slot = v5 and v6 = [v5]": fixedKey,
+      "weaken current = local exchange v3": shared,
     ],
   ]
 
   private static let unseen = "words that nobody else looks at between the two"
   private static let statistic = "a statistic, which may lose a count when threads collide"
   private static let fixedKey = "a claimed slot's key never changes"
+  private static let shared = "the same code as in switchWindow and exit, where it is found out"
   private static let stale = "a left-over entry only costs the next call at that address the slow path"
   private static let redone = "what a handler leaves in between is overwritten by the steps that follow"
   private static let bound = "bounds a search that ends by itself unless stacks lead in a circle"

@@ -49,7 +49,9 @@ struct Mutant: Sendable {
         let other = code[between].effect
         let changed = other.writes.union(other.spoils)
         let set = effect.writes.union(effect.spoils)
-        if !effect.reads.isDisjoint(with: changed) || !set.isDisjoint(with: other.reads.union(changed)) { return nil }
+        if !effect.reads.isDisjoint(with: changed) || !set.isDisjoint(with: other.reads.union(changed)) {
+          return nil
+        }
       }
       return next
     }
@@ -61,7 +63,8 @@ extension ProbeInstruction {
   /// Whether control only goes on to the next instruction.
   var isStraight: Bool {
     switch self {
-    case .label, .call, .callBody, .branch, .localCompareExchange, .atomicCompareExchange, .loadOrFault, .storeOrFault,
+    case .label, .call, .callBody, .branch, .localCompareExchange, .atomicCompareExchange, .loadOrFault,
+      .storeOrFault,
       .restartable:
       false
     default: !endsPath
@@ -114,7 +117,8 @@ extension ProbeInstruction {
     case .store(let place, let register, _): "\(place.summary) = \(register)"
     case .storeRelease(let place, let register): "\(place.summary) = release \(register)"
     case .storeConstant(let place, let value): "\(place.summary) = \(value)"
-    case .arithmetic(let operation, let register, .memory(let place)): "\(register) \(operation) \(place.summary)"
+    case .arithmetic(let operation, let register, .memory(let place)):
+      "\(register) \(operation) \(place.summary)"
     case .localAdd(let place, _): "\(place.summary) += local"
     case .atomicAdd(let place, _): "\(place.summary) += atomic"
     case .localCompareExchange(let place, _, let desired, _): "\(place.summary) = local exchange \(desired)"
@@ -134,7 +138,8 @@ extension ProbeAddress {
     ThreadContext.windowLow: "low", ThreadContext.windowDelta: "delta", ThreadContext.current: "current",
     ThreadContext.windowSlot: "slot", ThreadContext.disarmed: "disarmed", ThreadContext.depth: "depth",
     ThreadContext.rootFrame: "root", ThreadContext.bufferBase: "base", ThreadContext.bufferMask: "mask",
-    ThreadContext.unwinding: "unwinding", ThreadContext.searches: "searches", ThreadContext.position: "position",
+    ThreadContext.unwinding: "unwinding", ThreadContext.searches: "searches",
+    ThreadContext.position: "position",
     ThreadContext.limit: "limit", ThreadContext.consumed: "consumed", ThreadContext.capacity: "capacity",
     ThreadContext.pendingReturns: "pending", ThreadContext.session: "session",
   ]

@@ -56,13 +56,17 @@ enum MutantHunt {
     var known: Set<String> = []
     for scenario in Scenarios.all {
       guard let original = ProgramSet(scenario).program(program) else { continue }
-      for mutant in Mutant.all(of: original) where known.insert(mutant.name).inserted { names.append(mutant.name) }
+      for mutant in Mutant.all(of: original) where known.insert(mutant.name).inserted {
+        names.append(mutant.name)
+      }
     }
     return names
   }
 
   /// The scenario that finds it out, with how many boundaries were left out; nil if none does.
-  static func find(_ program: String, _ name: String, strides: [Int]) throws -> (scenario: String, stride: Int)? {
+  static func find(_ program: String, _ name: String, strides: [Int]) throws -> (
+    scenario: String, stride: Int
+  )? {
     var sets: [(Scenario, ProgramSet, World.Baseline)] = []
     for scenario in Scenarios.all {
       let real = ProgramSet(scenario)
