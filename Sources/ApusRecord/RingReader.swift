@@ -99,7 +99,7 @@ final class RingReader: @unchecked Sendable {
       places += 1
       if word != 0 { filter?.add(EventWord(rawValue: word)) }
     }
-    if let words = filter?.take(now: ProcessorCounter.read()) { try hand(words, writer) }
+    if let words = filter?.take() { try hand(words, writer) }
     return places
   }
 

@@ -10,6 +10,8 @@ struct ShortCallFilter {
   private var decided: [UInt64] = []
   /// The newest events, entries and tail calls only: they may yet turn out to be too short.
   private var open: [EventWord] = []
+  /// The newest event's time.
+  private var latest: UInt64 = 0
 
   init(minimumTicks: UInt64) { self.minimumTicks = minimumTicks }
 
@@ -26,6 +28,7 @@ struct ShortCallFilter {
 
   /// Takes the next event.
   mutating func add(_ event: EventWord) {
+    latest = event.time
     switch event.kind {
     case .entry, .tail: open.append(event)
     case .extended:
@@ -63,8 +66,9 @@ struct ShortCallFilter {
     return true
   }
 
-  /// What is decided by now: calls that have lasted long enough are.
-  mutating func take(now: UInt64) -> [UInt64] {
+  /// What is decided by the newest event: calls that have lasted long enough are.
+  mutating func take() -> [UInt64] {
+    let now = latest
     if let first = open.firstIndex(where: { isShort(from: $0.time, to: now) }) {
       decided += open[..<first].map(\.rawValue)
       open.removeFirst(first)

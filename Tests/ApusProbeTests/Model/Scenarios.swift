@@ -202,7 +202,9 @@ enum Scenarios {
             ])
         ]
       ],
-      injections: [.handler(calls), .handler([.read] + calls), .handler([.read] + busy)], leavesNothing: false
+      injections: [
+        .handler([.read, .call(6, [])]), .handler(calls), .handler([.read] + calls), .handler([.read] + busy),
+      ], leavesNothing: false
     ),
     Scenario(
       name: "jumps within handlers, slow returns",
@@ -215,7 +217,12 @@ enum Scenarios {
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
     Scenario(
       name: "root at a chunk border", options: Self.roots,
-      threads: [[.call(2, []), .call(1, [.call(3, [.call(2, [.call(3, [])])])]), .call(4, [.call(3, [])])]],
+      threads: [
+        [
+          .call(2, []), .call(1, [.call(3, [.call(2, [.call(3, [])]), .untraced([.call(4, [])])])]),
+          .call(4, [.call(3, [])]),
+        ]
+      ],
       startsAtEdge: true,
       injections: [.handler(calls), .alternate(calls)]),
     Scenario(
