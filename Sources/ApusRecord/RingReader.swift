@@ -8,7 +8,7 @@ internal import CApusLinux
 ///
 /// 1. The position is read (acquire): all words below it are written.
 /// 2. They are handed on. With a minimum duration they are taken by exchange with zero, since their writer may be taking
-///    one back; a zero is passed over, unless it is the last word: then the position may yet go back.
+///    one back; a zero is passed over, unless nothing stands behind it: then the position goes back, or has.
 /// 3. The consumed word is raised (release): only then may the writer use the places again.
 @safe
 final class RingReader: @unchecked Sendable {
@@ -69,8 +69,7 @@ final class RingReader: @unchecked Sendable {
       let at = base + UInt(index) * 8
       var taken = count
       if filter != nil {
-        let isLast = consumed + count * 8 == position
-        taken = try takeSingly(at, count, lastMayComeBack: isLast && !isOver, writer)
+        taken = try takeSingly(at, count, isOver: isOver, writer)
       } else {
         let now = ProcessorCounter.read()
         calls += apus_count_calls(at, count)
@@ -90,12 +89,18 @@ final class RingReader: @unchecked Sendable {
 
   /// Takes words one by one, and leaves out pairs that were too short; gives how many places are consumed.
   private func takeSingly(
-    _ at: UInt, _ count: UInt64, lastMayComeBack: Bool, _ writer: TraceWriter
+    _ at: UInt, _ count: UInt64, isOver: Bool, _ writer: TraceWriter
   ) throws(TraceWriteError) -> UInt64 {
     var places: UInt64 = 0
     for index in 0..<count {
-      let word = apus_take_word(at + UInt(index) * 8)
-      if word == 0, lastMayComeBack, index == count - 1 { break }
+      var word = apus_take_word(at + UInt(index) * 8)
+      if word == 0, !isOver {
+        // Taken back. If nothing stands behind it, the writer goes on in this place, and so do we; the position that
+        // we know may be older than that.
+        let position = apus_load_acquire_u64(positionWord)
+        if position < consumed &+ (index + 2) * 8 { break }
+        word = apus_take_word(at + UInt(index) * 8)
+      }
       places += 1
       if word != 0 { filter?.add(EventWord(rawValue: word)) }
     }

@@ -70,7 +70,24 @@ struct FrameMachine<Visitor: FrameVisitor> {
         if let innermost = stack.innermost { visitor.spend(time &- last, tag: innermost.tag) }
       }
       last = time
-      if event.kind == .entry {
+      // Patterns, not ==, which would be a call into another module for each event.
+      var isCall = false
+      if case .entry = event.kind {
+        isCall = true
+      } else if case .return = event.kind, count > 0 {
+        let top = unsafe frames[count &- 1]
+        if top.function == event.value {
+          count &-= 1
+          visitor.leave(top, time: time, end: .returned, thread: thread, stack: stack)
+          continue
+        }
+      } else if case .tail = event.kind, count > 0 {
+        count &-= 1
+        let left = unsafe frames[count]
+        visitor.leave(left, time: time, end: .returned, thread: thread, stack: stack)
+        isCall = true
+      }
+      if isCall {
         if count == stack.capacity {
           stack.count = count
           stack.grow()
@@ -90,14 +107,6 @@ struct FrameMachine<Visitor: FrameVisitor> {
           to: Frame(function: event.value, tag: tag, start: time, depth: depth, thread: thread.index))
         count &+= 1
         continue
-      }
-      if event.kind == .return, count > 0 {
-        let top = unsafe frames[count &- 1]
-        if top.function == event.value {
-          count &-= 1
-          visitor.leave(top, time: time, end: .returned, thread: thread, stack: stack)
-          continue
-        }
       }
       stack.count = count
       rare(event, time, thread)
