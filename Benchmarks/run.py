@@ -301,6 +301,7 @@ def memory(tools, targets, quick):
         raise Failure(f"{info['calls']} calls recorded and {info['lost']} lost, {calls} made")
     print(f"  {spent:.1f} s, {spent / calls * 1e9:.1f} ns of wall time a call; the file has {info['bytes'] / calls:.2f} bytes a call;"
           f" the program waited {info['slow_paths'].get('waits', 0)} times")
+    os.remove(trace("calls"))
     targets.check(f"peak memory under {MEMORY:g} MiB", both < MEMORY,
                   f"{both:.0f} MiB (apus at most {own:.0f}, its view of the buffers included; the program's shared {shared:.0f})")
 

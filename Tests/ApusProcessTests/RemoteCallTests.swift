@@ -97,6 +97,7 @@ extension PtraceTests {
       int main(int c, char **v) {
         for (int i = 0; i < 16; i++) for (int k = 0; k < 32; k++) in[i][k] = i * 37 + k * 11 + 5;
         signal(SIGUSR1, handler);
+        fclose(fopen(v[2], "w"));
         uint64_t general = 0x123456789abcdef0;
         __asm__ volatile(
           ".set i, 0\\n .irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\\n"
@@ -123,11 +124,14 @@ extension PtraceTests {
     @Test func registersAndRedZoneAreUnchanged() throws {
       let program = try TestProgram("registers", Self.registers, flags: ["-O1", "-mno-red-zone"])
       let output = TestProgram.outputPath()
+      let ready = TestProgram.outputPath()
       try onTracer { tracer in
-        let process = try tracer.launch(LaunchRequest([program.path, output]))
+        let process = try tracer.launch(LaunchRequest([program.path, output, ready]))
         let gate = try tracer.prepare(process)
         let caller = RemoteCaller(tracer, thread: process, gate: gate.gate)
         try tracer.resume(process)
+        // Its handler must be there before the signal is.
+        for _ in 0..<20_000 where unsafe access(ready, F_OK) != 0 { usleep(500) }
         for _ in 0..<300 {
           try #require(try tracer.stop(process))
           try caller.membarrier(command: 0)
