@@ -9,9 +9,9 @@
 /// +----------------------------------+------------------+--------+-----+
 /// ```
 ///
-/// A word that is zero is not written yet: function identifiers start at 1, the reader writes zeros over
-/// what it has consumed, and each word is written with one store. So a word validates itself. Untimed events
-/// have zero in the time field.
+/// Each word is written with one store, and published by the thread's position (``ThreadContext/position``). No event is
+/// zero, since function identifiers start at 1: zero stands for one that was taken back. Untimed events have zero in the
+/// time field.
 public struct EventWord: RawRepresentable, Sendable, Hashable {
   /// The word as it stands in memory.
   public var rawValue: UInt64

@@ -161,7 +161,6 @@ package enum SharedControl {
     case stackFull = 3
     case noContext = 4
     case stackSwitches = 5
-    case tailCalls = 6
     case waits = 7
     case unwinderCalls = 8
     case gaveUp = 9
@@ -177,7 +176,6 @@ package enum SharedControl {
       case .stackFull: "stack_full"
       case .noContext: "no_context"
       case .stackSwitches: "stack_switches"
-      case .tailCalls: "tail_calls"
       case .waits: "waits"
       case .unwinderCalls: "unwinder_calls"
       case .gaveUp: "gave_up_waiting"
