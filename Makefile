@@ -45,9 +45,8 @@ check-format:
 build-tests:
 	@$(STEP) "Build, tests included" $(SWIFT) build -c release --build-tests -Xswiftc -enable-testing
 
-# Suites of different modules hold processes by ptrace and load both processors: one after the other.
 unit-tests:
-	@$(STEP) "Unit tests" $(SWIFT) test -c release --skip-build --no-parallel -Xswiftc -enable-testing
+	@$(STEP) "Unit tests" env SWIFT="$(SWIFT)" Tools/unit-tests.sh
 
 hard-programs:
 	@$(STEP) "Hard programs, untraced and at every level" python3 $(HARD)/run.py $(APUS)

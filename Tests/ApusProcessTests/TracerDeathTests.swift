@@ -87,10 +87,11 @@ extension PtraceTests {
     func aCallLeftAtAnyStepRestoresAllRegisters(step: RemoteCallStep) throws {
       let program = try TestProgram("registers", RemoteCallTests.registers, flags: ["-O1", "-mno-red-zone"])
       let output = TestProgram.outputPath()
+      let ready = TestProgram.outputPath()
       let pipe = try FileDescriptor.pipe()
       let alive = dup(pipe.writing.rawValue)
       let process = try onTracer { tracer in
-        let process = try tracer.launch(LaunchRequest([program.path, output]))
+        let process = try tracer.launch(LaunchRequest([program.path, output, ready]))
         close(alive)
         // Inside the loop: r10 and r11 hold the known value.
         #expect(
