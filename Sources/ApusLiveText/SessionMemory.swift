@@ -126,12 +126,24 @@ package final class SessionMemory {
 
   /// In a forked child: everything that it shares with its parent's session, the control page excepted, becomes its own,
   /// and empty.
-  package func sever(in caller: RemoteCaller) throws(LiveTextError) {
+  ///
+  /// The fork may have come in the midst of raising the limit of the forking thread's context, which then is not zero: its
+  /// position is not zero either, but the start of the buffer, and nothing is written elsewhere.
+  ///
+  /// - Parameter context: the index of the forking thread's context, if it has one.
+  package func sever(in caller: RemoteCaller, context: Int?, memory: ProcessMemory) throws(LiveTextError) {
     let start = sharedRange.start + UInt64(layout.progress)
     try lifting { () throws(TraceError) in
       _ = try caller.mmap(
         start, count: sharedRange.end - start, protection: PROT_READ | PROT_WRITE,
         flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED)
+    }
+    guard let context else { return }
+    let place = contextRange.start + UInt64(context * ThreadContext.stride)
+    try lifting { () throws(ApusProcess.MemoryError) in
+      let base = try memory.readWord(place + UInt64(ThreadContext.bufferBase))
+      let bytes = (0..<8).map { UInt8(truncatingIfNeeded: base >> (8 * UInt64($0))) }
+      try memory.write(bytes, at: place + UInt64(ThreadContext.position))
     }
   }
 

@@ -58,6 +58,8 @@ extension ProbeInstruction {
       return Effect(reads: Set(address.base))
     case .arithmetic(_, let d, let operand):
       return Effect(reads: operand.reads.union(Set(d)), writes: Set(d))
+    case .addShifted(let d, let s, _):
+      return Effect(reads: [Set(d), Set(s)], writes: Set(d))
     case .shiftLeft(let d, _), .shiftRight(let d, _):
       return Effect(reads: Set(d), writes: Set(d))
     case .branch(_, let register, let operand, _):

@@ -100,6 +100,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   /// Logical shifts by a constant of 0 to 63.
   case shiftLeft(ProbeRegister, UInt8)
   case shiftRight(ProbeRegister, UInt8)
+  /// `first = first + (second << count)` for a count of 1 to 3: the address of an element.
+  case addShifted(ProbeRegister, ProbeRegister, UInt8)
   /// Goes to the label if `register condition operand`.
   case branch(ProbeCondition, ProbeRegister, ProbeOperand, ProbeLabel)
   case jump(ProbeLabel)

@@ -31,6 +31,8 @@ extension ProbeProgram {
     switch instruction {
     case .shiftLeft(_, let count), .shiftRight(_, let count):
       if count > 63 { throw error(index, .shiftCount(count)) }
+    case .addShifted(_, _, let count):
+      if !(1...3).contains(count) { throw error(index, .shiftCount(count)) }
     case .argument(_, let argument):
       if !(0..<6).contains(argument) { throw error(index, .argumentIndex(argument)) }
     default: break

@@ -42,6 +42,9 @@ package struct ProgramBuilder: ~Copyable {
   package mutating func and(_ d: ProbeRegister, _ s: ProbeOperand) { arithmetic(.and, d, s) }
   package mutating func or(_ d: ProbeRegister, _ s: ProbeOperand) { arithmetic(.or, d, s) }
   package mutating func shiftLeft(_ d: ProbeRegister, _ count: UInt8) { emit(.shiftLeft(d, count)) }
+  package mutating func addShifted(_ d: ProbeRegister, _ s: ProbeRegister, _ count: UInt8) {
+    emit(.addShifted(d, s, count))
+  }
   package mutating func shiftRight(_ d: ProbeRegister, _ count: UInt8) { emit(.shiftRight(d, count)) }
   package mutating func branch(
     _ left: ProbeRegister, _ condition: ProbeCondition, _ right: ProbeOperand, _ target: ProbeLabel

@@ -68,9 +68,11 @@ struct ContextTable {
       }
     }
     if let buffer = cursor.buffer {
-      set(ThreadContext.limit, UInt64(buffer.size))
+      let end = buffer.address + UInt64(buffer.size)
+      // One place stays free: a full buffer looks otherwise than an empty one.
+      set(ThreadContext.limit, end - 8)
       set(ThreadContext.bufferBase, buffer.address)
-      set(ThreadContext.bufferMask, UInt64(buffer.size - 1))
+      set(ThreadContext.bufferEnd, end)
       set(ThreadContext.capacity, UInt64(buffer.size))
     }
     set(ThreadContext.home, cursor.stackPointer >> UInt64(StackChunk.shift))

@@ -98,7 +98,10 @@ extension RecordSession {
       }
       if mark == 0 {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
-        try lifting { () throws(LiveTextError) in try memory.sever(in: caller) }
+        let context = try context(of: thread, memory: child)
+        try lifting { () throws(LiveTextError) in
+          try memory.sever(in: caller, context: context, memory: child)
+        }
       } else {
         try separate(thread, memory: child)
       }
@@ -111,12 +114,17 @@ extension RecordSession {
   /// a recorded thread too, two would write where one may: that thread is not recorded any more either.
   private func separate(_ thread: ThreadID, memory: ProcessMemory) throws(RecordError) {
     note("a process that shares the program's memory is not recorded")
-    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
-    guard base != 0 else { return }
-    let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
-    guard let index = contexts?.index(of: word == 0 ? base : word) else { return }
+    guard let index = try context(of: thread, memory: memory) else { return }
     note("two tasks share one thread pointer: both are not recorded from there on")
     try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: memory) }
+  }
+
+  /// The index of the context that a task uses by its thread pointer, whichever process it is of.
+  private func context(of thread: ThreadID, memory: ProcessMemory) throws(RecordError) -> Int? {
+    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
+    guard base != 0 else { return nil }
+    let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
+    return contexts?.index(of: word == 0 ? base : word)
   }
 
   /// The process has become another program: nothing of the session is left in it.

@@ -1,3 +1,4 @@
+internal import ApusCore
 internal import ApusLiveText
 internal import ApusProbe
 internal import ApusSystem
@@ -26,6 +27,11 @@ final class RingReader: @unchecked Sendable {
   private let base: UInt
   private let positionWord: UInt
   private let consumedWord: UInt
+  /// The buffer's address in the process.
+  private let address: UInt64
+  /// In bytes.
+  private let size: UInt64
+  /// In bytes from the buffer's start, up to its end: where the next word is read.
   private var consumed: UInt64 = 0
   /// Calls handed on.
   private(set) var calls: UInt64 = 0
@@ -50,8 +56,10 @@ final class RingReader: @unchecked Sendable {
     positionWord = start + UInt(memory.layout.progress + context * ThreadContext.stride)
     consumedWord = positionWord + UInt(ThreadContext.consumed - ThreadContext.position)
     filter = minimumTicks > 0 ? ShortCallFilter(minimumTicks: minimumTicks) : nil
-    apus_store_release_u64(positionWord, 0)
-    apus_store_release_u64(consumedWord, 0)
+    address = memory.sharedRange.start + UInt64(buffer.offset)
+    size = UInt64(buffer.size)
+    apus_store_release_u64(positionWord, address)
+    apus_store_release_u64(consumedWord, address)
   }
 
   /// Hands on what is there, not for ever; gives the number of words consumed.
@@ -59,14 +67,13 @@ final class RingReader: @unchecked Sendable {
   /// - Parameter isOver: the thread writes no more.
   func drain(into writer: TraceWriter, isOver: Bool = false) throws(TraceWriteError) -> UInt64 {
     var total: UInt64 = 0
-    let places = UInt64(buffer.size / 8)
-    while true {
-      let position = apus_load_acquire_u64(positionWord)
-      // A position that cannot be (a stray write of the program) must not lead outside of the buffer.
-      guard position > consumed, position - consumed <= UInt64(buffer.size), position & 7 == 0 else { break }
-      let index = consumed / 8 & (places - 1)
-      let count = min((position - consumed) / 8, places - index, Self.batch)
-      let at = base + UInt(index) * 8
+    while let position = readPosition() {
+      // The writer is at the end too until it goes back to the start; then so do we.
+      if position < consumed, consumed == size { consumed = 0 }
+      let end = position < consumed ? size : position
+      let count = min((end - consumed) / 8, Self.batch)
+      guard count > 0 else { break }
+      let at = base + UInt(consumed)
       var taken = count
       if filter != nil {
         taken = try takeSingly(at, count, isOver: isOver, writer)
@@ -78,13 +85,20 @@ final class RingReader: @unchecked Sendable {
           thread: thread, process: process, words: UnsafeBufferPointer(start: start, count: Int(count)),
           drainCounter: now)
       }
-      consumed &+= taken * 8
-      apus_store_release_u64(consumedWord, consumed)
+      consumed += taken * 8
+      apus_store_release_u64(consumedWord, address + consumed)
       total += taken
       if taken < count || (total > 8 * Self.batch && !isOver) { break }
     }
     if isOver, let rest = filter?.finish() { try hand(rest, writer) }
     return total
+  }
+
+  /// The writer's position (acquire), in bytes from the buffer's start. Nil for one that cannot be (a stray write of the
+  /// program), which must not lead outside of the buffer.
+  private func readPosition() -> UInt64? {
+    let position = apus_load_acquire_u64(positionWord) &- address
+    return position <= size && position & 7 == 0 ? position : nil
   }
 
   /// Takes words one by one, and leaves out pairs that were too short; gives how many places are consumed.
@@ -97,8 +111,9 @@ final class RingReader: @unchecked Sendable {
       if word == 0, !isOver {
         // Taken back. If nothing stands behind it, the writer goes on in this place, and so do we; the position that
         // we know may be older than that.
-        let position = apus_load_acquire_u64(positionWord)
-        if position < consumed &+ (index + 2) * 8 { break }
+        let place = consumed + index * 8
+        guard let position = readPosition() else { break }
+        if position == place || position == place + 8 || (position == 0 && place + 8 == size) { break }
         word = apus_take_word(at + UInt(index) * 8)
       }
       places += 1

@@ -31,6 +31,7 @@ struct ShortCallFilter {
     latest = event.time
     switch event.kind {
     case .entry, .tail: open.append(event)
+    case .extended where event.subkind == .padding: break
     case .extended:
       decide()
       decided.append(event.rawValue)

@@ -47,6 +47,9 @@ struct ProbeProgramCheckTests {
       text: "an argument after the body", instructions: [.callBody, .argument(.v0, 0), .leave], index: 1,
       reason: .argumentAfterBody),
     Case(
+      text: "an addition shifted by 4", instructions: [.constant(.v0, 1), .addShifted(.v0, .v0, 4), .leave],
+      index: 1, reason: .shiftCount(4)),
+    Case(
       text: "a shift by 64", instructions: [.constant(.v0, 1), .shiftLeft(.v0, 64), .leave], index: 1,
       reason: .shiftCount(64)),
     Case(

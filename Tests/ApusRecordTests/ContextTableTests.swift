@@ -40,8 +40,9 @@ extension LaunchingTests {
           try laboratory.target.readWord(base + UInt64(offset))
         }
         #expect(try word(ThreadContext.threadPointer) == pointer)
-        #expect(try word(ThreadContext.limit) == 8192 && word(ThreadContext.capacity) == 8192)
-        #expect(try word(ThreadContext.bufferBase) == 0x1000_0000 && word(ThreadContext.bufferMask) == 8191)
+        #expect(try word(ThreadContext.limit) == 0x1000_1ff8 && word(ThreadContext.capacity) == 8192)
+        #expect(
+          try word(ThreadContext.bufferBase) == 0x1000_0000 && word(ThreadContext.bufferEnd) == 0x1000_2000)
         #expect(try word(ThreadContext.counters) == 0x77)
         #expect(try word(ThreadContext.session) != 0)
         #expect(try word(ThreadContext.current) == 0 && word(ThreadContext.disarmed) == 0)

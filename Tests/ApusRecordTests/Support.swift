@@ -87,34 +87,49 @@ struct RingWriter: Sendable {
   let buffer: Int
   let size: Int
   let progress: Int
+  /// The buffer's address in the process.
+  let address: UInt64
 
   init(_ memory: SessionMemory, _ buffer: BufferPool.Buffer, context: Int) {
     self.memory = memory.shared
     self.buffer = buffer.offset
     size = buffer.size
     progress = memory.layout.progress + context * ThreadContext.stride
+    address = memory.sharedRange.start + UInt64(self.buffer)
   }
 
-  var position: UInt64 { (try? memory.load(at: progress)) ?? 0 }
+  /// In bytes from the buffer's start.
+  var position: UInt64 { ((try? memory.load(at: progress)) ?? 0) &- address }
   var consumed: UInt64 {
-    (try? memory.load(at: progress + Int(ThreadContext.consumed - ThreadContext.position))) ?? 0
+    ((try? memory.load(at: progress + Int(ThreadContext.consumed - ThreadContext.position))) ?? 0) &- address
   }
 
-  /// Appends a word when there is room.
+  /// Makes the position what it says, in bytes from the buffer's start.
+  func set(position: UInt64) throws { try memory.store(address &+ position, at: progress) }
+
+  /// Appends a word when there is room; one place stays free.
   func append(_ word: UInt64) throws {
-    let at = position
-    while at + 8 - consumed > UInt64(size) { sched_yield() }
-    try memory.store(word, at: buffer + Int(at) % size)
-    try memory.store(at + 8, at: progress)
+    let size = UInt64(size)
+    while true {
+      let (at, done) = (position, consumed)
+      if at == size, done != 0 {
+        try set(position: 0)
+      } else if at != size, (done % size + size - at - 8) % size != 0 {
+        try memory.store(word, at: buffer + Int(at))
+        return try set(position: at + 8)
+      } else {
+        sched_yield()
+      }
+    }
   }
 
   /// Takes the last word back if the reader has not had it; gives whether it was taken back.
   func takeBack() throws -> Bool {
     let at = position - 8
-    let word = try memory.load(at: buffer + Int(at) % size)
+    let word = try memory.load(at: buffer + Int(at))
     guard word != 0 else { return false }
-    try memory.store(0, at: buffer + Int(at) % size)
-    try memory.store(at, at: progress)
+    try memory.store(0, at: buffer + Int(at))
+    try set(position: at)
     return true
   }
 }

@@ -99,6 +99,7 @@ struct Coverage {
     }
     for argument in 0..<6 { cells += ["argument \(argument) pushed", "argument \(argument) live"] }
     cells += ["constant", "move distinct", "move same", "storeConstant", "shiftLeft", "shiftRight", "jump"]
+    cells += ["addShifted distinct", "addShifted same"]
     cells += ["fence", "pause", "threadPointer", "frameAddress", "loadReturnAddress", "storeReturnAddress"]
     cells += [
       "call from stub", "call from routine", "loop", "callBody", "jumpBody", "leave", "returnFromRoutine",
@@ -125,6 +126,7 @@ extension Coverage {
     case .arithmetic(let kind, let d, let operand): count("\(kind) \(Self.form(operand, d))")
     case .shiftLeft: count("shiftLeft")
     case .shiftRight: count("shiftRight")
+    case .addShifted(let d, let s, _): count("addShifted \(Self.pair(d == s))")
     case .branch(let kind, let left, let operand, _):
       let form = Self.form(operand, left)
       if form != "immediate" { count("branch \(kind) \(form)") }

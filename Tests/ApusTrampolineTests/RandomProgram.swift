@@ -195,7 +195,7 @@ struct RandomProgram {
   }
 
   private mutating func statement(_ depth: Int) {
-    switch random.below(26) {
+    switch random.below(27) {
     case 0: emit(.constant(target(), random.value()))
     case 1:
       let d = target()
@@ -232,6 +232,7 @@ struct RandomProgram {
     case 21: timestamp()
     case 22: emit(random.pick([.fence, .pause, .threadPointer(target())]))
     case 23: frame()
+    case 24: emit(.addShifted(target(), any(), UInt8(1 + random.below(3))))
     default: call()
     }
   }

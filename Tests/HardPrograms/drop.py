@@ -21,7 +21,14 @@ KINDS = {
     "entry-untimed": ["--level", "entry", "--no-time"],
     "graph": ["--level", "graph"],
     "graph-untimed": ["--level", "graph", "--no-time"],
+    "graph-depth": ["--depth", "2"],
+    "graph-depth-untimed": ["--depth", "2", "--no-time"],
 }
+
+
+def within(own, flags, rounds):
+    """What the program's own counts come to within the depth: frames that were lost count too. (leaf is a tail call.)"""
+    return dict(own, fib=own["run"] * rounds) if "--depth" in flags else own
 
 
 def attempt(apus, binary, rounds, buffer, flags, expected):
@@ -34,7 +41,7 @@ def attempt(apus, binary, rounds, buffer, flags, expected):
         if run.status != 0 or run.timed_out or run.output != expected:
             return "", [f"status {run.status}, output {'right' if run.output == expected else 'wrong'}",
                         run.errors.decode(errors="replace")]
-        own = programs.read_own_counts(counts)
+        own = within(programs.read_own_counts(counts), flags, rounds)
         answers = {}
         for command in ("info", "report"):
             answer = programs.run([apus, command, trace, "--format", "json"], 60)
@@ -72,7 +79,7 @@ def main():
     for name, flags in KINDS.items():
         line, problems = attempt(os.path.abspath(options.apus), program.path, options.rounds, options.buffer, flags,
                                  untraced.output)
-        print(f"{'FAIL' if problems else 'ok  '} {name:14} {line}")
+        print(f"{'FAIL' if problems else 'ok  '} {name:20} {line}")
         for problem in problems:
             print(f"     {problem}")
         failed += bool(problems)

@@ -69,6 +69,13 @@ extension X86_64.Encoder {
     form(Opcode.loadEffectiveAddress.rawValue, destination.rawValue, memory)
   }
 
+  /// `lea destination, [base + index << shift]`; the index cannot be rsp, the shift is 0 to 3.
+  package mutating func loadEffectiveAddress(
+    _ destination: Register, _ base: Register, index: Register, shift: UInt8
+  ) {
+    scaled(Opcode.loadEffectiveAddress.rawValue, destination.rawValue, base, index, shift)
+  }
+
   /// `xchg left, right`, which with rax has a shorter form.
   package mutating func exchange(_ left: Register, _ right: Register) {
     guard left == .rax || right == .rax else {

@@ -80,6 +80,17 @@ extension X86_64 {
       }
     }
 
+    /// An instruction with `[base + index << shift]` in `r/m`; rbp and r13 as base want a displacement.
+    mutating func scaled(_ code: UInt16, _ reg: UInt8, _ base: Register, _ index: Register, _ shift: UInt8) {
+      bytes.append(
+        Prefix.rex.rawValue | 8 | (reg >> 3) << 2 | (index.rawValue >> 3) << 1 | base.rawValue >> 3)
+      opcode(code)
+      let displaced = base.rawValue & 7 == 5
+      bytes.append((displaced ? 0x40 : 0) | (reg & 7) << 3 | 4)
+      bytes.append(shift << 6 | (index.rawValue & 7) << 3 | base.rawValue & 7)
+      if displaced { immediate8(0) }
+    }
+
     /// ModRM, SIB and displacement of `[base + displacement]`: rsp and r12 want a SIB byte, rbp and r13 a
     /// displacement (Intel manual, volume 2, table 2-2).
     private mutating func operand(_ reg: UInt8, _ base: Register, _ displacement: Int32) {

@@ -184,6 +184,7 @@ package struct ProbeInterpreter: Sendable {
       self[d] = operation.apply(self[d], try value(operand, &memory))
     case .shiftLeft(let d, let count): self[d] = self[d] << UInt64(count)
     case .shiftRight(let d, let count): self[d] = self[d] >> UInt64(count)
+    case .addShifted(let d, let s, let count): self[d] = self[d] &+ self[s] << UInt64(count)
     case .branch(let condition, let left, let right, _):
       if condition.holds(self[left], try value(right, &memory)) { following = linked.target }
     case .jump: following = linked.target

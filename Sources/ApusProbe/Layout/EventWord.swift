@@ -74,6 +74,11 @@ public struct EventWord: RawRepresentable, Sendable, Hashable {
   /// The low bits of the time-stamp counter.
   @inlinable public var time: UInt64 { rawValue >> Self.timeShift }
 
+  /// What stands in a frame whose return is no event: a padding, whose bit 0 no return has.
+  package static let unlogged = EventWord(.padding, payload: 0, time: 0)
+  /// The bit that tells ``unlogged`` from a return, and an entry from a tail call.
+  package static let unloggedBit: UInt64 = 1
+
   /// A tail, entry or return event.
   public init(_ kind: Kind, function: UInt32, time: UInt64) {
     rawValue =

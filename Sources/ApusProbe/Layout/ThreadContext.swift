@@ -23,12 +23,17 @@ package enum ThreadContext {
   package static let count = (1 << Int(tableBits)) + probeLimit
   /// From a context to its cursor: the cursors follow the contexts.
   package static let cursorDistance = Int32(count * stride)
-  /// The multiplier of the hash: thread pointers come in arithmetic series, which Fibonacci hashing spreads.
-  package static let hashMultiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
+  /// The multiplier of the hash, 2^32/φ as a negative number: thread pointers come in arithmetic series, which Fibonacci
+  /// hashing spreads. It fits an instruction's immediate.
+  package static let hashMultiplier = Int32(bitPattern: 0x9E37_79B1)
+  /// The place in the table is the product's bits from this one on. A series with a step of 2^s, s from 12 to 40, is spread
+  /// by what the product has in and below these bits.
+  package static let hashShift: UInt8 = 40
 
   /// The home place of a thread pointer.
   package static func home(of threadPointer: UInt64) -> Int {
-    Int((threadPointer &* hashMultiplier) >> (64 - UInt64(tableBits)))
+    let product = threadPointer &* UInt64(bitPattern: Int64(hashMultiplier))
+    return Int(product >> UInt64(hashShift) & (1 << UInt64(tableBits) - 1))
   }
 
   // Offsets in a context. Fork's child inherits these.
@@ -50,11 +55,10 @@ package enum ThreadContext {
   package static let depth: Int32 = 48
   /// The outermost open root frame, or 0 (with `--root` only).
   package static let rootFrame: Int32 = 56
-  /// The buffer's address. Fork's child keeps it: a handler may fork just before an event is stored, and the child's
-  /// store goes to the buffer that `apus` has replaced by private pages, or that nobody reads.
+  /// The buffer's address.
   package static let bufferBase: Int32 = 64
-  /// The buffer's size − 1: the event at position p stands at base + (p & mask). Kept over a fork for the same reason.
-  package static let bufferMask: Int32 = 72
+  /// The address of the buffer's end.
+  package static let bufferEnd: Int32 = 72
   /// While an unwinder walks: the frame address of its first function, else 0. Nothing is armed meanwhile, by no
   /// handler that interrupts it.
   package static let unwinding: Int32 = 80
@@ -68,7 +72,7 @@ package enum ThreadContext {
 
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 
-  /// Events may be written while the position is below.
+  /// Events may be written while the position is below this address.
   package static let limit = cursorDistance + 0
   /// The buffer's size in bytes; 0 for a thread without a buffer.
   package static let capacity = cursorDistance + 8
@@ -84,9 +88,9 @@ package enum ThreadContext {
 
   // Offsets from a context to its progress words, in the shared region: what the thread and the reader tell each other.
 
-  /// Bytes of events written so far; only the thread raises it.
+  /// The address where the next event goes, from the buffer's start to its end, both included; only the thread changes it.
   package static let position = progressDistance + 0
-  /// Bytes of events consumed so far; only the reader raises it.
+  /// The address of the first event that is not consumed; only the reader changes it.
   package static let consumed = progressDistance + 64
 }
 
@@ -107,6 +111,9 @@ package enum StackChunk {
   /// How far from its home place a slot may stand.
   package static let probeLimit = 128
 
+  /// The multiplier of the hash, 2^64/φ; a key's home place is in the product's high bits.
+  package static let hashMultiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
+
   // Offsets in a slot.
 
   /// The stack address >> ``shift``; 0 when free.
@@ -120,15 +127,14 @@ package enum StackChunk {
 
   /// The caller's return address; 0 when the frame is not open.
   package static let returnAddress: Int32 = 0
-  /// Bits 0–25: the low bits of the frame's return event. From bit 26: distance to the enclosing frame / 8. Bit 63:
-  /// ``hasOuter``.
+  /// The low bits of the frame's return event; in bit 63 ``hasOuterBit``.
   package static let frame: Int32 = 8
-  /// From a distance in bytes to its place in the word.
-  package static let distanceShift: UInt8 = UInt8(EventWord.timeShift) - 3
   /// Set in a frame that changed the thread's window: ``outerSlot`` says what to change it back to.
   package static let hasOuterBit: UInt8 = 63
   /// The window's slot before the frame was entered; bit 0 is set if the window was just being changed.
   package static let outerSlot: Int32 = 16
+  /// The enclosing open frame, or the window's end if there is none.
+  package static let enclosing: Int32 = 24
 }
 
 /// The shared region's control page.

@@ -1,11 +1,12 @@
 extension ProgramBuilder {
   /// v1 = the home place of this thread's context, v0 = the thread pointer.
   package mutating func homeContext(_ environment: ProbeEnvironment) {
+    let shift = ThreadContext.strideShift
     emit(.threadPointer(.v0))
-    constant(.v1, ThreadContext.hashMultiplier)
-    arithmetic(.multiply, .v1, .v0)
-    shiftRight(.v1, 64 - ThreadContext.tableBits)
-    shiftLeft(.v1, ThreadContext.strideShift)
+    move(.v1, .v0)
+    arithmetic(.multiply, .v1, .immediate(ThreadContext.hashMultiplier))
+    shiftRight(.v1, ThreadContext.hashShift - shift)
+    and(.v1, .immediate((1 << Int32(ThreadContext.tableBits) - 1) << Int32(shift)))
     constant(.v2, environment.contexts)
     add(.v1, .v2)
   }
@@ -30,7 +31,7 @@ extension ProgramBuilder {
   package mutating func homeSlot(
     _ slot: ProbeRegister, key: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
   ) {
-    constant(slot, ThreadContext.hashMultiplier)
+    constant(slot, StackChunk.hashMultiplier)
     arithmetic(.multiply, slot, .register(key))
     shiftRight(slot, 64 - environment.chunkBits)
     shiftLeft(slot, StackChunk.slotShift)
@@ -100,13 +101,6 @@ extension ProgramBuilder {
     place(done)
   }
 
-  /// `distance` = from a frame, whose word of the mirror entry is in this register, to the enclosing one.
-  package mutating func distance(_ word: ProbeRegister) {
-    shiftLeft(word, 1)
-    shiftRight(word, UInt8(EventWord.timeShift) + 1)
-    shiftLeft(word, 3)
-  }
-
   /// Loads the window of the context in v1 as a whole: in this order, and with this check of `current`, a window
   /// that a handler has changed in between is noticed (`changed`). v3 is changed.
   mutating func window(
@@ -121,12 +115,10 @@ extension ProgramBuilder {
     branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), changed)
   }
 
-  /// `mirror` = the mirror entry of `frame` by the delta that ``window(low:delta:current:changed:)`` has loaded.
+  /// `mirror`, a register that is not `frame`, = the mirror entry of `frame` by the delta that ``window(low:delta:current:changed:)`` has loaded.
   mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister, delta: ProbeRegister) {
-    move(mirror, frame)
-    add(mirror, .register(mirror))
-    add(mirror, .register(mirror))
-    add(mirror, .register(delta))
+    move(mirror, delta)
+    addShifted(mirror, frame, StackChunk.mirrorShift - StackChunk.shift)
   }
 
   /// An unwinder is no longer at work if its first function's frame is not below the one in `frame`, on the same stack.
@@ -143,12 +135,10 @@ extension ProgramBuilder {
     place(none)
   }
 
-  /// `mirror` = the mirror entry of `frame`, in the window of the context in v1.
+  /// `mirror`, a register that is not `frame`, = the mirror entry of `frame`, in the window of the context in v1.
   package mutating func mirrorEntry(_ mirror: ProbeRegister, of frame: ProbeRegister) {
-    move(mirror, frame)
-    add(mirror, .register(mirror))
-    add(mirror, .register(mirror))
-    add(mirror, .at(.v1, ThreadContext.windowDelta))
+    load(mirror, .v1, ThreadContext.windowDelta)
+    addShifted(mirror, frame, StackChunk.mirrorShift - StackChunk.shift)
   }
 
   /// Counts one lost call of the function in `function`; changes both registers.

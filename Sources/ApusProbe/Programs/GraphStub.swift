@@ -46,14 +46,10 @@ extension ProbeProgram {
     // Restartable: a handler may leave a window of its own (by a jump).
     let look = b.here()
     b.emit(.frameAddress(.v2))
-    b.move(.v0, .v2)
-    b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
-    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), slow)
+    b.branch(.v2, .below, .at(.v1, ThreadContext.windowLow), slow)
     b.branch(.v2, .aboveOrEqual, .at(.v1, ThreadContext.current), slow)
-    b.add(.v2, .v2)
-    b.add(.v2, .v2)
-    b.add(.v2, .at(.v1, ThreadContext.windowDelta))
-    b.load(.v3, .v2, StackChunk.returnAddress)
+    b.mirrorEntry(.v0, of: .v2)
+    b.load(.v3, .v0, StackChunk.returnAddress)
     b.endRestartable(look)
     b.branch(.v3, .notEqual, .immediate(0), slow)
     if let limit = environment.depthLimit {
@@ -64,13 +60,12 @@ extension ProbeProgram {
     b.emit(.frameAddress(.v2))
     // Restartable: this frame must not be linked into another window.
     let enter = b.here()
-    b.mirrorEntry(.v0, of: .v2)
+    b.branch(.v2, .below, .at(.v1, ThreadContext.windowLow), pass)
     b.load(.v3, .v1, ThreadContext.current)
-    b.subtract(.v3, .v2)
-    b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), pass)
-    b.shiftLeft(.v3, StackChunk.distanceShift)
-    b.or(.v3, .immediate(Int32(returnWord)))
-    b.store(.v0, StackChunk.frame, .v3)
+    b.branch(.v2, .aboveOrEqual, .v3, pass)
+    b.mirrorEntry(.v0, of: .v2)
+    b.store(.v0, StackChunk.enclosing, .v3)
+    b.storeConstant(.v0, StackChunk.frame, Int32(returnWord))
     b.emit(.loadReturnAddress(.v3))
     b.store(.v0, StackChunk.returnAddress, .v3)
     b.store(.v1, ThreadContext.current, .v2)
@@ -87,10 +82,7 @@ extension ProbeProgram {
     let exit = b.here()
     b.mirrorEntry(.v0, of: .v2)
     b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
-    b.load(.v3, .v0, StackChunk.frame)
-    b.shiftRight(.v3, UInt8(EventWord.timeShift))
-    b.shiftLeft(.v3, 3)
-    b.add(.v3, .v2)
+    b.load(.v3, .v0, StackChunk.enclosing)
     b.store(.v1, ThreadContext.current, .v3)
     b.endRestartable(exit)
     // From here on no handler's unwinder finds the frame, which could change its return address again.
@@ -102,7 +94,6 @@ extension ProbeProgram {
     if environment.depthLimit != nil {
       b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
     }
-    b.and(.v3, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
     if options.minimumTicks > 0 {
       b.takeBack(function, minimumTicks: options.minimumTicks)
     }
@@ -157,11 +148,7 @@ extension ProgramBuilder {
 
   /// Appends the return event whose low bits are in v3.
   fileprivate mutating func appendReturn(_ environment: ProbeEnvironment, full: ProbeLabel) {
-    if environment.isTimed {
-      stampedWord(low: .v3, environment, scratch: .v0)
-    } else {
-      move(.v2, .v3)
-    }
+    stampedWord(low: .v3, environment, scratch: .v0)
     append(full: full)
   }
 
@@ -211,14 +198,16 @@ extension ProgramBuilder {
     let entry = Int32(EventWord(.entry, function: function, time: 0).rawValue)
     // Entered by a tail call, the frame's function is another than this stub's.
     branch(.v3, .notEqual, .immediate(entry + 1), other)
+    // A child of fork has no events.
     load(.v0, .v1, ThreadContext.capacity)
     branch(.v0, .equal, .immediate(0), other)
     emit(.timestamp(.v3, scratch: .v0))
     // v2 = the place of the last event, v0 = its word, v3 = now
     load(.v2, .v1, ThreadContext.position)
+    // At the buffer's start the last event is not before it; and after a fork the position is zero.
+    load(.v4, .v1, ThreadContext.bufferBase)
+    branch(.v4, .aboveOrEqual, .v2, keep)
     subtract(.v2, .immediate(8))
-    and(.v2, .at(.v1, ThreadContext.bufferMask))
-    add(.v2, .at(.v1, ThreadContext.bufferBase))
     load(.v0, .v2)
     move(.v4, .v0)
     and(.v4, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
@@ -234,10 +223,7 @@ extension ProgramBuilder {
     load(.v0, .v1, ThreadContext.position)
     move(.v3, .v0)
     subtract(.v3, .immediate(8))
-    move(.v4, .v3)
-    and(.v4, .at(.v1, ThreadContext.bufferMask))
-    add(.v4, .at(.v1, ThreadContext.bufferBase))
-    branch(.v4, .notEqual, .v2, taken)
+    branch(.v3, .notEqual, .v2, taken)
     emit(
       .localCompareExchange(
         ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: taken))

@@ -6,8 +6,11 @@ extension ProgramBuilder {
       shiftLeft(.v2, UInt8(EventWord.timeShift))
       or(.v2, low)
     } else {
-      constant(.v2, 0)
-      or(.v2, low)
+      switch low {
+      case .immediate(let value): constant(.v2, UInt64(bitPattern: Int64(value)))
+      case .register(let register): move(.v2, register)
+      case .memory(let place): load(.v2, place.base, place.offset)
+      }
     }
   }
 
@@ -21,16 +24,13 @@ extension ProgramBuilder {
   /// The three are restartable: a handler that is delivered in between runs before all of them. So it cannot use the place
   /// too, and if it never comes back (siglongjmp, cancellation), nothing is half done.
   ///
-  /// Changes v0 and v3.
+  /// Changes v0.
   mutating func append(full: ProbeLabel) {
     let begin = here()
     let end = label()
     load(.v0, .v1, ThreadContext.position)
     branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
-    move(.v3, .v0)
-    and(.v3, .at(.v1, ThreadContext.bufferMask))
-    add(.v3, .at(.v1, ThreadContext.bufferBase))
-    store(.v3, 0, .v2)
+    store(.v0, 0, .v2)
     add(.v0, .immediate(8))
     emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
     place(end)
@@ -46,16 +46,17 @@ extension ProgramBuilder {
 
 extension Routine {
   /// Appends an event, and does what must be done when the buffer seems full:
-  /// 1. The reader's word says how much it has consumed (acquire: its reads of the places were before).
-  /// 2. With room for three events, the limit is raised. Returns that were lost meanwhile are logged as a gap, with
-  ///    the stack chunk, before anything else.
-  /// 3. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
+  /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
+  /// 2. At the buffer's end the position goes back to its start, if the reader has left that.
+  /// 3. With room for three events, the limit is raised: to the end, or to one place below what is not consumed, so that a full
+  ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, with the stack
+  ///    chunk, before anything else.
+  /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
   ///    owner word says that it has died or ended, or patience is over; then nobody waits any more.
   static func logProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let lost = b.label()
     let full = b.label()
-    let gapLoop = b.label()
     let noRoom = b.label()
     b.move(.v4, .v0)
     b.load(.v0, .v1, ThreadContext.session)
@@ -68,21 +69,55 @@ extension Routine {
     b.emit(.returnFromRoutine)
 
     b.place(full)
-    b.load(.v3, .v1, ThreadContext.capacity)
-    b.branch(.v3, .equal, .immediate(0), lost)
+    let room = b.label()
+    let ahead = b.label()
+    let raise = b.label()
+    let gap = b.label()
+    // Restartable, like what follows: a handler may go round the buffer too. The limit that held at the end holds no more.
+    let turn = b.here()
+    b.load(.v0, .v1, ThreadContext.position)
+    b.branch(.v0, .notEqual, .at(.v1, ThreadContext.bufferEnd), room)
+    b.load(.v3, .v1, ThreadContext.consumed)
+    b.load(.v2, .v1, ThreadContext.bufferBase)
+    b.branch(.v3, .equal, .v2, noRoom)
+    b.storeConstant(.v1, ThreadContext.limit, 0)
+    b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v2))
+    b.endRestartable(turn)
+    b.place(room)
+    // Restartable: a handler may go round the buffer, and the limit that was right is none any more. v2 = the position, v3 =
+    // what is consumed, v6 = free bytes, of which 8 are never used.
+    let measure = b.here()
+    b.load(.v6, .v1, ThreadContext.capacity)
+    b.branch(.v6, .equal, .immediate(0), lost)
     b.emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
-    b.add(.v3, .at(.v1, ThreadContext.capacity))
     b.load(.v2, .v1, ThreadContext.position)
-    b.add(.v2, .immediate(24))
-    b.branch(.v3, .below, .v2, noRoom)
-    b.store(.v1, ThreadContext.limit, .v3)
-    b.load(.v2, .v1, ThreadContext.pendingReturns)
-    b.branch(.v2, .equal, .immediate(0), retry)
+    b.branch(.v2, .below, .v3, ahead)
+    b.add(.v6, .v3)
+    b.subtract(.v6, .v2)
+    b.branch(.v6, .below, .immediate(32), noRoom)
+    b.load(.v2, .v1, ThreadContext.bufferEnd)
+    b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), raise)
+    b.subtract(.v2, .immediate(8))
+    b.jump(raise)
+    b.place(ahead)
+    b.move(.v6, .v3)
+    b.subtract(.v6, .v2)
+    b.branch(.v6, .below, .immediate(32), noRoom)
+    b.move(.v2, .v3)
+    b.subtract(.v2, .immediate(8))
+    b.place(raise)
+    b.load(.v3, .v1, ThreadContext.pendingReturns)
+    b.branch(.v3, .notEqual, .immediate(0), gap)
+    b.store(.v1, ThreadContext.limit, .v2)
+    b.endRestartable(measure)
+    b.jump(retry)
 
-    b.place(gapLoop)
+    // The limit stays 0 meanwhile: a handler that finds it so has nothing open that the gap could close.
+    b.place(gap)
     let fits = b.label()
-    b.move(.v0, .v2)
-    b.move(.v3, .v2)
+    let gapFull = b.label()
+    b.move(.v0, .v3)
+    b.move(.v2, .v3)
     b.branch(.v2, .below, .immediate(1 << Int32(EventWord.payloadBits)), fits)
     b.constant(.v2, (1 << EventWord.payloadBits) - 1)
     b.place(fits)
@@ -93,11 +128,22 @@ extension Routine {
     b.move(.v6, .v2)
     b.shiftLeft(.v6, UInt8(EventWord.payloadShift))
     b.or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
-    let gapFull = b.label()
     b.stampedWord(low: .v6, environment, scratch: .v0)
-    b.append(full: gapFull)
-    b.load(.v2, .v1, ThreadContext.pendingReturns)
-    b.branch(.v2, .notEqual, .immediate(0), gapLoop)
+    // Restartable, as any append.
+    let append = b.here()
+    b.load(.v0, .v1, ThreadContext.position)
+    b.branch(.v0, .equal, .at(.v1, ThreadContext.bufferEnd), gapFull)
+    b.emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
+    let inside = b.label()
+    b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), inside)
+    b.load(.v3, .v1, ThreadContext.bufferEnd)
+    b.place(inside)
+    b.subtract(.v3, .v0)
+    b.branch(.v3, .equal, .immediate(8), gapFull)
+    b.store(.v0, 0, .v2)
+    b.add(.v0, .immediate(8))
+    b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+    b.endRestartable(append)
     b.call(.logStack)
     b.jump(retry)
     b.place(gapFull)
@@ -140,6 +186,9 @@ extension Routine {
   static func logReturnProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let logged = b.label()
+    if environment.depthLimit != nil {
+      b.branch(.v0, .equal, .immediate(Int32(EventWord.unlogged.rawValue)), logged)
+    }
     b.call(.log)
     b.branch(.v0, .notEqual, .immediate(0), logged)
     b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.pendingReturns), .immediate(1)))

@@ -16,6 +16,8 @@ extension X86_64Lowering {
     case .arithmetic(let kind, let d, let operand): arithmetic(kind, machine(d), operand)
     case .shiftLeft(let d, let count): if count & 63 != 0 { code.shift(.left, machine(d), count & 63) }
     case .shiftRight(let d, let count): if count & 63 != 0 { code.shift(.right, machine(d), count & 63) }
+    case .addShifted(let d, let s, let count):
+      code.loadEffectiveAddress(machine(d), machine(d), index: machine(s), shift: count & 3)
     case .branch(let condition, let left, let operand, _):
       compare(condition, machine(left), operand)
       branch(condition.machine, to: labelIndices[index])

@@ -125,6 +125,14 @@ extension EncoderForm {
         code.loadEffectiveAddress(d, m)
         return "lea \(d), \(m.text)"
       },
+      EncoderForm("lea r, [r + r*n]") { code, random in
+        let (d, base) = (random.register(), random.register())
+        var index = random.register()
+        if index == .rsp { index = .r12 }
+        let shift = UInt8(truncatingIfNeeded: random.next() >> 40) & 3
+        code.loadEffectiveAddress(d, base, index: index, shift: shift)
+        return "lea \(d), [\(base) + \(1 << shift)*\(index)]"
+      },
       EncoderForm("xchg r, r") { code, random in
         var (d, s) = (random.register(), random.register())
         if d == .rax, s == .rax { (d, s) = (.rcx, .rax) }

@@ -211,6 +211,9 @@ extension World {
     if severed {
       try memory.wipe(ModelLayout.control..<ModelLayout.sharedEnd)
       try prepareArenas()
+      let index = setup.scenario.contexts[0]
+      let position = ModelLayout.context(index) + UInt64(ThreadContext.position)
+      try memory.setGlobal(position, ModelLayout.ring(index))
     }
   }
 
@@ -228,7 +231,7 @@ extension ProbeInstruction {
   /// Whether it touches memory, reads the clock, or changes who runs.
   var isVisible: Bool {
     switch self {
-    case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .jump, .threadPointer, .pause,
+    case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump, .threadPointer, .pause,
       .frameAddress, .argument,
       .call, .returnFromRoutine:
       false

@@ -37,9 +37,9 @@ enum ModelLayout {
   static let stackTops: [UInt64] = {
     var tops: [UInt64] = []
     var key = firstStack >> UInt64(StackChunk.shift)
-    let home = (key &* ThreadContext.hashMultiplier) >> (64 - UInt64(chunkBits))
+    let home = (key &* StackChunk.hashMultiplier) >> (64 - UInt64(chunkBits))
     while tops.count < 6 {
-      if (key &* ThreadContext.hashMultiplier) >> (64 - UInt64(chunkBits)) == home {
+      if (key &* StackChunk.hashMultiplier) >> (64 - UInt64(chunkBits)) == home {
         tops.append(key << UInt64(StackChunk.shift) + 0x20000 + 8)
       }
       key += 1

@@ -161,6 +161,10 @@ enum Scenarios {
       injections: [.handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])])]
         + forks),
     Scenario(
+      name: "depth limit, dropping", waits: false, depthLimit: 2, depthIsExact: true, ringEvents: 8,
+      threads: [nested + [.read] + nested + [.call(1, [.call(2, [.tail(3, [.call(4, [])])]), .read, .call(5, [])])]],
+      injections: [.handler(calls), .handler([.read] + calls), .handler(busy)] + forks.dropLast()),
+    Scenario(
       name: "root", options: Self.roots,
       threads: [[.call(1, []), .call(2, [.call(3, [.call(2, [])])]), .call(4, [])]],
       injections: [.handler(calls), .alternate(calls)] + forks),

@@ -36,6 +36,8 @@ struct Scenario: Sendable {
   var timed = true
   var waits = true
   var depthLimit: Int32?
+  /// Whether all calls within the limit, and no others, are recorded or counted as lost.
+  var depthIsExact = false
   /// In events.
   var ringEvents = 512
   /// What is special about a function's stub.

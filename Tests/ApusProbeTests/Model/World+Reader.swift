@@ -6,6 +6,8 @@ extension World {
   /// 2. They are taken: with a minimum duration by exchange with zero, and a zero is passed over, unless it is the last.
   /// 3. The consumed word is published with a release.
   mutating func read(_ context: Int) {
+    // Nobody reads what a child writes.
+    if isChild { return }
     do throws(ProbeFault) {
       let consumed = try take(context)
       try memory.setGlobal(ModelLayout.consumed(context), consumed)
@@ -14,22 +16,26 @@ extension World {
 
   /// Steps 1 and 2; gives what is to be published.
   private mutating func take(_ context: Int) throws(ProbeFault) -> UInt64 {
-    let base = ModelLayout.ring(context)
-    let mask = UInt64(setup.scenario.ringEvents * 8 - 1)
     var consumed = try memory.global(ModelLayout.consumed(context))
     let position = try memory.global(ModelLayout.context(context) + UInt64(ThreadContext.position))
     let takesBack = setup.scenario.options.values.contains { $0.minimumTicks > 0 }
-    while consumed < position {
-      let place = base + (consumed & mask)
+    while let place = next(context, &consumed, position) {
       let word = try memory.global(place)
       if takesBack {
-        if word == 0, consumed + 8 == position { break }
+        if word == 0, place + 8 == position { break }
         try memory.setGlobal(place, 0)
       }
       if word != 0 || !takesBack { streams[context].append(word) }
-      consumed += 8
+      consumed = place + 8
     }
     return consumed
+  }
+
+  /// Where the next word is read; nil if there is none. At the end it goes back to the start only after the writer.
+  private func next(_ context: Int, _ consumed: inout UInt64, _ position: UInt64) -> UInt64? {
+    let start = ModelLayout.ring(context)
+    if position < consumed, consumed == start + UInt64(setup.scenario.ringEvents * 8) { consumed = start }
+    return consumed == position ? nil : consumed
   }
 
   /// The reader as a thread may see it that loads without acquiring: the consumed position is there before the words
@@ -45,12 +51,10 @@ extension World {
   mutating func finishEarlyRead(_ context: Int) {
     do throws(ProbeFault) {
       guard let early = memory.early else { return }
-      let base = ModelLayout.ring(context)
-      let mask = UInt64(setup.scenario.ringEvents * 8 - 1)
       var consumed = try memory.global(ModelLayout.consumed(context))
-      while consumed < early.value {
-        streams[context].append(try memory.global(base + (consumed & mask)))
-        consumed += 8
+      while let place = next(context, &consumed, early.value) {
+        streams[context].append(try memory.global(place))
+        consumed = place + 8
       }
       try memory.setGlobal(early.address, early.value)
       memory.early = nil

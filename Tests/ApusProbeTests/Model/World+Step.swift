@@ -146,11 +146,18 @@ extension World {
     return level
   }
 
+  /// Notes a call, on a fibre where all open functions but the innermost `outside` are around it.
+  private mutating func count(_ function: Int, on fibre: Int, outside: Int) {
+    made[function] += 1
+    let depth = fibres[fibre].levels.count { if case .function = $0.kind { true } else { false } } - outside
+    if let limit = setup.scenario.depthLimit, depth >= Int(limit) { deep[function] += 1 }
+  }
+
   private mutating func perform(_ operation: Op, _ thread: Int, _ fibre: Int) {
     let top = fibres[fibre].levels.count - 1
     switch operation {
     case .call(let function, let operations):
-      made[function] += 1
+      count(function, on: fibre, outside: 0)
       var level = enter(.function, fibre, function: function, operations)
       level.interpreter = machine(setup.stub(function), thread, frame: level.frame)
       fibres[fibre].levels.append(level)
@@ -158,7 +165,7 @@ extension World {
       fibres[fibre].levels.append(
         Activation(kind: .inline, frame: nextFrame(fibre), operations: operations))
     case .tail(let function, let operations):
-      made[function] += 1
+      count(function, on: fibre, outside: 1)
       let frame = fibres[fibre].levels[top].frame
       fibres[fibre].levels[top].function = function
       fibres[fibre].levels[top].operations = operations

@@ -12,6 +12,8 @@ struct World: Sendable {
   var streams: [[UInt64]] = [[], [], []]
   /// How often each function was called.
   var made = [Int](repeating: 0, count: ProgramSet.functions)
+  /// How many of these were too deep for the scenario's limit.
+  var deep = [Int](repeating: 0, count: ProgramSet.functions)
   /// Calls whose stub was left by a jump out of a handler: logged or not.
   var abandoned = [Int](repeating: 0, count: ProgramSet.functions)
   var abandonments = 0
@@ -59,9 +61,12 @@ struct World: Sendable {
       func field(_ offset: Int32) -> UInt64 { context + UInt64(offset) }
       let size = UInt64(setup.scenario.ringEvents * 8)
       try memory.setGlobal(field(ThreadContext.threadPointer), ModelLayout.threadPointers[index])
-      try memory.setGlobal(field(ThreadContext.limit), size)
-      try memory.setGlobal(field(ThreadContext.bufferBase), ModelLayout.ring(index))
-      try memory.setGlobal(field(ThreadContext.bufferMask), size - 1)
+      let ring = ModelLayout.ring(index)
+      try memory.setGlobal(field(ThreadContext.limit), ring + size - 8)
+      try memory.setGlobal(field(ThreadContext.bufferBase), ring)
+      try memory.setGlobal(field(ThreadContext.bufferEnd), ring + size)
+      try memory.setGlobal(field(ThreadContext.position), ring)
+      try memory.setGlobal(field(ThreadContext.consumed), ring)
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)
     }

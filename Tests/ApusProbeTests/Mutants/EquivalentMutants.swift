@@ -3,12 +3,15 @@ enum EquivalentMutants {
   /// By program, then by the mutant's name.
   static let reasons: [String: [String: String]] = [
     "graph": [
+      "swap [v0+24] = v3 and [v0+8] = 10": unseen, "swap [v0+8] = 10 and v3 = return address": unseen,
       "swap return address = v3 and [v0] = 0": unseen, "swap [v0] = 0 and v3 = [v0+8]": unseen,
       "swap v3 = [v0+8] and depth += local": unseen, "swap [v0] = 0 and v3 = root": unseen,
     ],
     "log": [
-      "swap limit = v3 and v2 = pending":
-        "a handler that loses a return meanwhile has filled the buffer to this limit: the next append comes here again",
+      "weaken position = release v2":
+        "the words before were released with an earlier value of the same place, which no later one overtakes",
+      "weaken v3 = acquire consumed (2)":
+        "the room was measured with an acquire before; a handler that has used it up since acquired too",
       "weaken [v0+184] += atomic": statistic, "weaken [v0+200] += atomic": statistic,
     ],
     "switchWindow": [
@@ -19,6 +22,7 @@ enum EquivalentMutants {
       "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
+      "swap [v3] = v6 and [v3+24] = v0": unseen,
       "remove restartable (2)":
         "another window shows in the check after the delta; this frame's own cannot have come and the other gone",
       "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v0": leftover, "remove depth = v0": leftover,

@@ -137,7 +137,7 @@ extension ProbeAddress {
   private static let names: [Int32: String] = [
     ThreadContext.windowLow: "low", ThreadContext.windowDelta: "delta", ThreadContext.current: "current",
     ThreadContext.windowSlot: "slot", ThreadContext.disarmed: "disarmed", ThreadContext.depth: "depth",
-    ThreadContext.rootFrame: "root", ThreadContext.bufferBase: "base", ThreadContext.bufferMask: "mask",
+    ThreadContext.rootFrame: "root", ThreadContext.bufferBase: "base", ThreadContext.bufferEnd: "end",
     ThreadContext.unwinding: "unwinding", ThreadContext.searches: "searches",
     ThreadContext.position: "position",
     ThreadContext.limit: "limit", ThreadContext.consumed: "consumed", ThreadContext.capacity: "capacity",
