@@ -231,7 +231,8 @@ extension ProbeInstruction {
   /// Whether it touches memory, reads the clock, or changes who runs.
   var isVisible: Bool {
     switch self {
-    case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump, .threadPointer, .pause,
+    case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump, .threadPointer,
+      .pause,
       .frameAddress, .argument,
       .call, .returnFromRoutine:
       false

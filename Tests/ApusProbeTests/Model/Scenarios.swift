@@ -162,7 +162,9 @@ enum Scenarios {
         + forks),
     Scenario(
       name: "depth limit, dropping", waits: false, depthLimit: 2, depthIsExact: true, ringEvents: 8,
-      threads: [nested + [.read] + nested + [.call(1, [.call(2, [.tail(3, [.call(4, [])])]), .read, .call(5, [])])]],
+      threads: [
+        nested + [.read] + nested + [.call(1, [.call(2, [.tail(3, [.call(4, [])])]), .read, .call(5, [])])]
+      ],
       injections: [.handler(calls), .handler([.read] + calls), .handler(busy)] + forks.dropLast()),
     Scenario(
       name: "root", options: Self.roots,

@@ -119,7 +119,8 @@ extension World {
       }
       if setup.scenario.depthIsExact, injectsNoCalls, known != made[function] - deep[function] {
         fail(
-          "function \(function): \(made[function]) calls, \(deep[function]) too deep, \(known) recorded or lost")
+          "function \(function): \(made[function]) calls, \(deep[function]) too deep, \(known) recorded or lost"
+        )
       }
       if setup.scenario.waits, setup.scenario.isExact, !setup.scenario.tableIsFull,
         !setup.scenario.readerIsAway, setup.scenario.withoutContext.isEmpty, lost != 0

@@ -22,6 +22,8 @@ enum EquivalentMutants {
       "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
+      "weaken [v0] += atomic (2)":
+        "the same code as for calls that are lost without a depth limit, where it is found out",
       "swap [v3] = v6 and [v3+24] = v0": unseen,
       "remove restartable (2)":
         "another window shows in the check after the delta; this frame's own cannot have come and the other gone",
