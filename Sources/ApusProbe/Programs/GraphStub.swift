@@ -67,7 +67,7 @@ extension ProbeProgram {
     b.mirrorEntry(.v0, of: .v2)
     b.load(.v3, .v1, ThreadContext.current)
     b.subtract(.v3, .v2)
-    b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), pass)
+    b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), pass)
     b.shiftLeft(.v3, StackChunk.distanceShift)
     b.or(.v3, .immediate(Int32(returnWord)))
     b.store(.v0, StackChunk.frame, .v3)

@@ -47,7 +47,8 @@ extension ProgramBuilder {
 extension Routine {
   /// Appends an event, and does what must be done when the buffer seems full:
   /// 1. The reader's word says how much it has consumed (acquire: its reads of the places were before).
-  /// 2. With room for three events, the limit is raised. Returns that were lost meanwhile are logged as a gap, with
+  /// 2. With room for three events, the limit is raised. (Restartable up to here: a handler may fork, and the child, whose
+  ///    cursor is zero then, must not raise its own limit by a capacity that was read before.) Returns that were lost meanwhile are logged as a gap, with
   ///    the stack chunk, before anything else.
   /// 3. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
   ///    owner word says that it has died or ended, or patience is over; then nobody waits any more.
@@ -76,6 +77,7 @@ extension Routine {
     b.add(.v2, .immediate(24))
     b.branch(.v3, .below, .v2, noRoom)
     b.store(.v1, ThreadContext.limit, .v3)
+    b.endRestartable(full)
     b.load(.v2, .v1, ThreadContext.pendingReturns)
     b.branch(.v2, .equal, .immediate(0), retry)
 

@@ -107,6 +107,19 @@ struct Explorer {
       copy.drainStores(0)
       copy.finishEarlyRead(0)
       return end(copy)
+    case .apus(let steps):
+      return try weakly(world) { for _ in 0..<steps { $0.answer() } }
+    case .earlyAnswer:
+      var copy = world
+      copy.drainStores(0)
+      guard copy.answerEarly() else { return nil }
+      while !copy.memory.earlyIsDue, !copy.isWaiting(0), copy.advance(0) {}
+      copy.finishEarlyAnswer()
+      return end(copy)
+    case .death, .ending:
+      var copy = world
+      if case .death = injection { copy.go(died: true) } else { copy.go(died: false) }
+      return end(copy)
     }
     return nil
   }
@@ -142,7 +155,7 @@ extension Injection {
   /// Whether others look at memory while the first thread runs.
   var isWeak: Bool {
     switch self {
-    case .secondThread, .reader: true
+    case .secondThread, .reader, .apus: true
     default: false
     }
   }
@@ -201,17 +214,20 @@ extension World {
   }
 
   /// Makes this world the child of a fork: only the first thread goes on, and cursors read as zero.
+  /// It is a handler that forks: while there is a tracer, it has been delivered as all others.
   mutating func fork(_ severed: Bool) throws(ProbeFault) {
     isChild = true
+    if severed { restartAppend(threads[0].fibre) }
     drainStores(0)
     for thread in threads.indices.dropFirst() { threads[thread].isDone = true }
     posted = .max
     let cursors = ModelLayout.contexts + UInt64(ThreadContext.cursorDistance)
     try memory.wipe(cursors..<cursors + UInt64(ThreadContext.cursorDistance))
     if severed {
-      try memory.wipe(ModelLayout.control..<ModelLayout.sharedEnd)
-      try prepareArenas()
+      // All but the control page.
+      try memory.wipe(ModelLayout.control + UInt64(SharedControl.size)..<ModelLayout.sharedEnd)
     }
+    atFork = sharedTotals()
   }
 
   /// Where a thread stands.

@@ -28,11 +28,19 @@ indirect enum Op: Sendable {
   case await(Int)
   /// The reader reads.
   case read
+  /// A library has been opened, and the loader calls its debuggers' function.
+  case open
+}
+
+/// Which stubs the functions have.
+enum Level: Sendable {
+  case count, entry, graph
 }
 
 /// What one exploration is about.
 struct Scenario: Sendable {
   var name: String
+  var level = Level.graph
   var timed = true
   var waits = true
   var depthLimit: Int32?
@@ -46,10 +54,14 @@ struct Scenario: Sendable {
   var contexts = [0, 1]
   /// Which of them do not exist.
   var withoutContext: Set<Int> = []
+  /// How many places behind its own a context stands; retired ones stand before it.
+  var retired = 0
   /// Other stacks than the threads' own: what runs on fibre `threads.count + n`.
   var fibres: [[Op]] = []
-  /// Where the first thread's stack is.
-  var startsAtEdge = false
+  /// How far above a border between chunks the first thread's stack begins, if on such a stack.
+  var edge: UInt64?
+  /// Whether the first fibre's stack lies in the chunk of the first thread's, above it.
+  var sharesChunk = false
   /// What is tried at each boundary.
   var injections: [Injection] = []
   /// Whether streams nest exactly.
@@ -60,10 +72,12 @@ struct Scenario: Sendable {
   var stride = 1
   /// A second injection at each of this many random boundaries after the first.
   var pairs = 0
-  /// Whether nobody reads while the threads run.
+  /// Whether nobody reads or answers while the threads run.
   var readerIsAway = false
   /// Whether the stack table is full before anything runs.
   var tableIsFull = false
+  /// How many slots are taken before anything runs, from the home of all stacks on.
+  var slotsTaken = 0
 }
 
 /// What comes between two operations.
@@ -82,4 +96,10 @@ enum Injection: Sendable {
   case reader
   /// The reader's release is seen before its stores by loads that do not acquire.
   case earlyReader
+  /// `apus` takes so many steps towards the loader's next answer.
+  case apus(Int)
+  /// The loader's answer is seen before what it stands for, by loads that do not acquire.
+  case earlyAnswer
+  /// `apus` dies, or ends the session: nobody reads or answers any more.
+  case death, ending
 }

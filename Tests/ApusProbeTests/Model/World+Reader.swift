@@ -8,7 +8,7 @@ extension World {
   mutating func read(_ context: Int) {
     do throws(ProbeFault) {
       let consumed = try take(context)
-      try memory.setGlobal(ModelLayout.consumed(context), consumed)
+      try memory.setGlobal(setup.context(context) + UInt64(ThreadContext.consumed), consumed)
     } catch { fail("the reader: \(error)") }
   }
 
@@ -16,9 +16,13 @@ extension World {
   private mutating func take(_ context: Int) throws(ProbeFault) -> UInt64 {
     let base = ModelLayout.ring(context)
     let mask = UInt64(setup.scenario.ringEvents * 8 - 1)
-    var consumed = try memory.global(ModelLayout.consumed(context))
-    let position = try memory.global(ModelLayout.context(context) + UInt64(ThreadContext.position))
+    var consumed = try memory.global(setup.context(context) + UInt64(ThreadContext.consumed))
+    let position = try memory.global(setup.context(context) + UInt64(ThreadContext.position))
     let takesBack = setup.scenario.options.values.contains { $0.minimumTicks > 0 }
+    if position > consumed, position - consumed > mask + 1 {
+      fail("a position that cannot be: \(position), after \(consumed)")
+      return consumed
+    }
     while consumed < position {
       let place = base + (consumed & mask)
       let word = try memory.global(place)
@@ -36,8 +40,8 @@ extension World {
   /// are read. ``finishEarlyRead(_:)`` reads them.
   mutating func readEarly(_ context: Int) {
     do throws(ProbeFault) {
-      let position = try memory.global(ModelLayout.context(context) + UInt64(ThreadContext.position))
-      memory.early = (ModelLayout.consumed(context), position)
+      let position = try memory.global(setup.context(context) + UInt64(ThreadContext.position))
+      memory.early = (setup.context(context) + UInt64(ThreadContext.consumed), position)
     } catch { fail("the reader: \(error)") }
   }
 
@@ -47,7 +51,10 @@ extension World {
       guard let early = memory.early else { return }
       let base = ModelLayout.ring(context)
       let mask = UInt64(setup.scenario.ringEvents * 8 - 1)
-      var consumed = try memory.global(ModelLayout.consumed(context))
+      var consumed = try memory.global(setup.context(context) + UInt64(ThreadContext.consumed))
+      if early.value > consumed, early.value - consumed > mask + 1 {
+        return fail("a position that cannot be: \(early.value), after \(consumed)")
+      }
       while consumed < early.value {
         streams[context].append(try memory.global(base + (consumed & mask)))
         consumed += 8
