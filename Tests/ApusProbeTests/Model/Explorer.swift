@@ -6,7 +6,7 @@ struct Explorer {
   /// How many whole runs were made.
   var runs = 0
   private var seed: UInt64 = 0x1234_5678_9ABC_DEF1
-  private var baseline = World.Baseline()
+  var baseline = World.Baseline()
   private let reference: World.Baseline?
 
   /// - Parameter reference: what the scenario comes to when nothing is injected; by default as these programs have it.
@@ -55,14 +55,14 @@ struct Explorer {
     return nil
   }
 
-  private mutating func random(_ limit: Int) -> Int {
+  mutating func random(_ limit: Int) -> Int {
     seed ^= seed << 13
     seed ^= seed >> 7
     seed ^= seed << 17
     return Int(seed >> 33) % max(limit, 1)
   }
 
-  private mutating func end(_ world: World) -> String? {
+  mutating func end(_ world: World) -> String? {
     var world = world
     world.finish()
     _ = world.check(baseline)
@@ -81,10 +81,12 @@ struct Explorer {
       if case .alternate = injection { onAlternate = true }
       guard copy.signal(0, operations, onAlternate: onAlternate) else { return nil }
       if let failure = end(copy) { return failure }
-      for _ in 0..<pairs {
+      // An unwinder in a handler that has interrupted another one is not interrupted in turn: its frames could be armed.
+      let others = setup.scenario.injections.filter { !$0.unwinds }
+      for _ in 0..<(others.isEmpty || injection.unwinds ? 0 : pairs) {
         var again = copy
         for _ in 0...random(60) where again.advance(0) {}
-        let other = setup.scenario.injections[random(setup.scenario.injections.count)]
+        let other = others[random(others.count)]
         if let failure = try branch(again, other, pairs: 0) { return "and then: \(failure)" }
       }
     case .fork(let severed): return try fork(world, severed)
@@ -227,7 +229,8 @@ extension World {
       // All but the control page.
       try memory.wipe(ModelLayout.control + UInt64(SharedControl.size)..<ModelLayout.sharedEnd)
     }
-    atFork = sharedTotals()
+    let interrupted = fibres.reduce(0) { $0 + $1.levels.count { $0.interpreter != nil } }
+    atFork = (sharedTotals(), UInt64(interrupted))
   }
 
   /// Where a thread stands.

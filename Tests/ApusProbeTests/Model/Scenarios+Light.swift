@@ -24,6 +24,12 @@ extension Scenarios {
         .reader, .earlyReader,
       ]),
     Scenario(
+      name: "entry: just room enough", level: .entry, waits: false, ringEvents: 8,
+      threads: [
+        [.call(1, []), .call(2, []), .call(3, []), .read] + nested + [.call(4, []), .call(5, [])]
+      ],
+      injections: [.handler(calls)]),
+    Scenario(
       name: "entry: nobody reads", level: .entry, ringEvents: 4, threads: [nested + nested],
       injections: [.handler(calls), .reader, .death], readerIsAway: true),
     Scenario(

@@ -7,6 +7,10 @@ extension Scenarios {
       name: "the lowest word of a chunk", threads: [[.call(1, [.call(2, [])]), .call(3, [])]], edge: 0x30,
       injections: signals + forks),
     Scenario(
+      name: "a jump to above the lowest word of a chunk",
+      threads: [[.call(1, [.protect(1, [.call(2, [.call(3, [.longjmp(1)])])]), .call(4, [.call(5, [])])])]],
+      edge: 0x60, injections: [.handler(calls), .alternate(calls)], leavesNothing: false),
+    Scenario(
       name: "a retired context", threads: [nested], retired: 1, injections: signals + forks),
     Scenario(
       name: "the last place for a context", threads: [nested], retired: 63, injections: [.handler(calls)]),
@@ -22,6 +26,17 @@ extension Scenarios {
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
       injections: [.handler(calls), .secondThread], isExact: false, leavesNothing: false,
       slotsTaken: StackChunk.probeLimit - 2),
+    Scenario(
+      name: "one slot for two stacks", threads: [[.call(1, [.resume(1)]), .call(2, [])]],
+      fibres: [[.call(3, [.call(4, [])]), .yield]], injections: [.handler(calls)], isExact: false,
+      leavesNothing: false, slotsTaken: StackChunk.probeLimit - 1),
+    Scenario(
+      name: "more returns are owed than a gap can hold", threads: [nested],
+      injections: [.handler(calls), .reader],
+      isExact: false, owed: 1 << EventWord.payloadBits),
+    Scenario(
+      name: "three threads", threads: [nested, nested, [.call(2, [.call(3, []), .tail(4, [])])]],
+      contexts: [0, 1, 2], injections: [.secondThread]),
     Scenario(
       name: "two stacks in one chunk",
       threads: [[.call(1, [.resume(1), .tail(2, [.call(4, [])])]), .call(5, [])]],

@@ -37,6 +37,30 @@ enum Level: Sendable {
   case count, entry, graph
 }
 
+extension [Op] {
+  /// Whether an unwinder runs somewhere in it.
+  var unwinds: Bool {
+    contains { operation in
+      switch operation {
+      case .raise, .forced, .backtrace: true
+      case .call(_, let body), .tail(_, let body), .untraced(let body), .protect(_, let body): body.unwinds
+      case .cleanup(let body, let cleanup): body.unwinds || cleanup.unwinds
+      default: false
+      }
+    }
+  }
+}
+
+extension Injection {
+  /// Whether it is a handler in which an unwinder runs.
+  var unwinds: Bool {
+    switch self {
+    case .handler(let body), .alternate(let body), .handlerThenFork(let body): body.unwinds
+    default: false
+    }
+  }
+}
+
 /// What one exploration is about.
 struct Scenario: Sendable {
   var name: String
@@ -78,6 +102,8 @@ struct Scenario: Sendable {
   var tableIsFull = false
   /// How many slots are taken before anything runs, from the home of all stacks on.
   var slotsTaken = 0
+  /// How many returns the first thread owes before anything runs.
+  var owed: UInt64 = 0
 }
 
 /// What comes between two operations.

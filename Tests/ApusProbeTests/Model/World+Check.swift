@@ -67,6 +67,9 @@ extension World {
       checkContext(context)
     }
     checkCounts(entries)
+    if scenario.owed > 0, gaps != scenario.owed {
+      fail("\(scenario.owed) returns were owed, gaps say \(gaps)")
+    }
     if gaps == 0, owed == 0, counter(.unwound) != unwound {
       fail("\(unwound) frames unwound, but \(counter(.unwound)) counted")
     }

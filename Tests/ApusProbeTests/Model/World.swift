@@ -26,8 +26,8 @@ struct World: Sendable {
   var failure: String?
   /// Whether this is a forked child.
   var isChild = false
-  /// What buffers and counters held when it was forked.
-  var atFork: [UInt64]?
+  /// What buffers and counters held when it was forked, and how many stubs the fork interrupted.
+  var atFork: (totals: [UInt64], interrupted: UInt64)?
   /// What has been used as frames by traced calls.
   var steps = 0
   /// The other party of the loader's protocol.
@@ -77,6 +77,10 @@ struct World: Sendable {
       try memory.setGlobal(field(ThreadContext.bufferMask), size - 1)
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)
+      if setup.scenario.owed > 0 {
+        try memory.setGlobal(field(ThreadContext.pendingReturns), setup.scenario.owed)
+        try memory.setGlobal(field(ThreadContext.limit), 0)
+      }
       if setup.scenario.level == .count {
         try memory.setGlobal(field(ThreadContext.counters), ModelLayout.counters(index))
       }
