@@ -3,6 +3,7 @@
 #   make setup          install the Debian packages that are missing
 #   make build          build .build/release/apus
 #   make test           all tests (what .ci/run calls)
+#   make models         the model of the append protocol, with spin
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
 #   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
@@ -29,7 +30,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  exact-counts exports-check kills losses man install uninstall clean
+  exact-counts exports-check kills losses models man install uninstall clean
 
 all: build
 
@@ -66,13 +67,16 @@ kills:
 losses:
 	@$(STEP) "Losses under overload" python3 $(HARD)/drop.py $(APUS)
 
+models:
+	@$(STEP) "The append protocol's model, and mistakes in it" Tools/models.sh
+
 fuzz-smoke:
 	@$(STEP) "Fuzzing for a minute" Fuzz/run.sh --seconds 60
 
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
 
-test: setup check-format build-tests unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
+test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
 	@printf '\n==> All tests passed\n'
 
 demo: setup build

@@ -331,18 +331,29 @@ extension Routine {
     b.move(.v3, .v6)
     b.emit(.returnFromRoutine)
 
-    // No context, or no way into the frame's window: the chunk table alone leads to the mirror entry.
+    // No context, or no way into the frame's window: the chunk table alone leads to the mirror entry. The chunk of a frame
+    // that was linked has a slot for good: within the limit, and with no free one before it. Where there is none, this
+    // frame was not entered at this address (its stack has been copied), and no word says where it is to return to. The
+    // return is counted, and its address is 0, as that of an empty mirror entry: the thread faults there at once, where
+    // a guess would go on in the wrong function, and a search without an end would hang.
     b.place(orphan)
+    let hit = b.label()
+    let nowhere = b.label()
     b.move(.v3, .v5)
     b.shiftRight(.v3, StackChunk.shift)
     b.homeSlot(.v4, key: .v3, environment, scratch: .v0)
-    let find = b.label()
-    let hit = b.label()
-    b.place(find)
+    b.move(.v2, .v4)
+    b.add(.v2, .immediate(Int32(StackChunk.probeLimit * StackChunk.slotStride)))
+    let find = b.here()
     b.load(.v0, .v4, StackChunk.key)
     b.branch(.v0, .equal, .v3, hit)
+    b.branch(.v0, .equal, .immediate(0), nowhere)
     b.add(.v4, .immediate(Int32(StackChunk.slotStride)))
-    b.jump(find)
+    b.branch(.v4, .below, .v2, find)
+    b.place(nowhere)
+    b.count(.unmatchedReturns, environment, scratch: .v0)
+    b.constant(.v6, 0)
+    b.jump(out)
     b.place(hit)
     b.move(.v2, .v5)
     b.shiftRight(.v2, StackChunk.shift)

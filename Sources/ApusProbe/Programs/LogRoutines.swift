@@ -47,7 +47,7 @@ extension ProgramBuilder {
 extension Routine {
   /// Appends an event, and does what must be done when the buffer seems full:
   /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
-  /// 2. At the buffer's end the position goes back to its start, if the reader has left that.
+  /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
   /// 3. With room for three events, the limit is raised: to the end, or to one place below what is not consumed, so that a full
   ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, with the stack
   ///    chunk, before anything else.
@@ -77,9 +77,7 @@ extension Routine {
     let turn = b.here()
     b.load(.v0, .v1, ThreadContext.position)
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.bufferEnd), room)
-    b.load(.v3, .v1, ThreadContext.consumed)
     b.load(.v2, .v1, ThreadContext.bufferBase)
-    b.branch(.v3, .equal, .v2, noRoom)
     b.storeConstant(.v1, ThreadContext.limit, 0)
     b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v2))
     b.endRestartable(turn)

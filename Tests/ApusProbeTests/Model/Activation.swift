@@ -26,6 +26,8 @@ struct Activation: Sendable {
     case walk, walked
     /// `dlsym`.
     case giveBack
+    /// The loader's debugger function, from this time on.
+    case loader(since: UInt64)
   }
 
   var kind: Kind

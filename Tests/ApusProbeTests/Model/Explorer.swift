@@ -6,7 +6,7 @@ struct Explorer {
   /// How many whole runs were made.
   var runs = 0
   private var seed: UInt64 = 0x1234_5678_9ABC_DEF1
-  private var baseline = World.Baseline()
+  var baseline = World.Baseline()
   private let reference: World.Baseline?
 
   /// - Parameter reference: what the scenario comes to when nothing is injected; by default as these programs have it.
@@ -55,14 +55,14 @@ struct Explorer {
     return nil
   }
 
-  private mutating func random(_ limit: Int) -> Int {
+  mutating func random(_ limit: Int) -> Int {
     seed ^= seed << 13
     seed ^= seed >> 7
     seed ^= seed << 17
     return Int(seed >> 33) % max(limit, 1)
   }
 
-  private mutating func end(_ world: World) -> String? {
+  mutating func end(_ world: World) -> String? {
     var world = world
     world.finish()
     _ = world.check(baseline)
@@ -81,10 +81,12 @@ struct Explorer {
       if case .alternate = injection { onAlternate = true }
       guard copy.signal(0, operations, onAlternate: onAlternate) else { return nil }
       if let failure = end(copy) { return failure }
-      for _ in 0..<pairs {
+      // An unwinder in a handler that has interrupted another one is not interrupted in turn: its frames could be armed.
+      let others = setup.scenario.injections.filter { !$0.unwinds }
+      for _ in 0..<(others.isEmpty || injection.unwinds ? 0 : pairs) {
         var again = copy
         for _ in 0...random(60) where again.advance(0) {}
-        let other = setup.scenario.injections[random(setup.scenario.injections.count)]
+        let other = others[random(others.count)]
         if let failure = try branch(again, other, pairs: 0) { return "and then: \(failure)" }
       }
     case .fork(let severed): return try fork(world, severed)
@@ -106,6 +108,19 @@ struct Explorer {
       while copy.memory.early != nil, !copy.memory.earlyIsDue, copy.advance(0) {}
       copy.drainStores(0)
       copy.finishEarlyRead(0)
+      return end(copy)
+    case .apus(let steps):
+      return try weakly(world) { for _ in 0..<steps { $0.answer() } }
+    case .earlyAnswer:
+      var copy = world
+      copy.drainStores(0)
+      guard copy.answerEarly() else { return nil }
+      while !copy.memory.earlyIsDue, !copy.isWaiting(0), copy.advance(0) {}
+      copy.finishEarlyAnswer()
+      return end(copy)
+    case .death, .ending:
+      var copy = world
+      if case .death = injection { copy.go(died: true) } else { copy.go(died: false) }
       return end(copy)
     }
     return nil
@@ -142,7 +157,7 @@ extension Injection {
   /// Whether others look at memory while the first thread runs.
   var isWeak: Bool {
     switch self {
-    case .secondThread, .reader: true
+    case .secondThread, .reader, .apus: true
     default: false
     }
   }
@@ -201,20 +216,23 @@ extension World {
   }
 
   /// Makes this world the child of a fork: only the first thread goes on, and cursors read as zero.
+  /// It is a handler that forks: while there is a tracer, it has been delivered as all others.
   mutating func fork(_ severed: Bool) throws(ProbeFault) {
     isChild = true
+    if severed { restartAppend(threads[0].fibre) }
     drainStores(0)
     for thread in threads.indices.dropFirst() { threads[thread].isDone = true }
     posted = .max
     let cursors = ModelLayout.contexts + UInt64(ThreadContext.cursorDistance)
     try memory.wipe(cursors..<cursors + UInt64(ThreadContext.cursorDistance))
     if severed {
-      try memory.wipe(ModelLayout.control..<ModelLayout.sharedEnd)
-      try prepareArenas()
+      // All but the control page.
+      try memory.wipe(ModelLayout.control + UInt64(SharedControl.size)..<ModelLayout.sharedEnd)
       let index = setup.scenario.contexts[0]
-      let position = ModelLayout.context(index) + UInt64(ThreadContext.position)
-      try memory.setGlobal(position, ModelLayout.ring(index))
+      try memory.setGlobal(setup.context(index) + UInt64(ThreadContext.position), ModelLayout.ring(index))
     }
+    let interrupted = fibres.reduce(0) { $0 + $1.levels.count { $0.interpreter != nil } }
+    atFork = (sharedTotals(), UInt64(interrupted))
   }
 
   /// Where a thread stands.

@@ -10,13 +10,18 @@ enum ModelLayout {
   static let sharedCounts = control + 0x80_1000
   static let rings = control + 0x81_0000
   static let ringDistance: UInt64 = 0x1000
-  static let sharedEnd = control + 0x82_0000
+  /// The counters of each context (count level).
+  static let counters = control + 0x82_0000
+  static let counterDistance: UInt64 = 0x100
+  static let sharedEnd = control + 0x83_0000
   static let arena: UInt64 = 0x50_0000_0000
   static let slowReturn = arena + 0x8000
   static let arenaSize: UInt64 = 0x10000
   static let tokens: UInt64 = 0x60_0000_0000
   /// What the unwinder hands to its functions.
   static let unwinder: UInt64 = 0x65_0000_0000
+  /// How many libraries each thread has opened: the loader's own list.
+  static let libraries = unwinder + 0x80
   static let chunkBits: UInt8 = 4
   static let chunkSlots = (1 << 4) + StackChunk.probeLimit
   static let firstStack: UInt64 = 0x7000_0000_0000
@@ -33,6 +38,10 @@ enum ModelLayout {
     return Int(place / 64)
   }
 
+  /// Where the search for a stack's slot begins.
+  static let homeSlot = Int(
+    ((firstStack >> UInt64(StackChunk.shift)) &* StackChunk.hashMultiplier) >> (64 - UInt64(chunkBits)))
+
   /// The top of a stack: the middle of a chunk. Stacks 0, 1, 2 … are in chunks whose home slots are all the same.
   static let stackTops: [UInt64] = {
     var tops: [UInt64] = []
@@ -46,8 +55,10 @@ enum ModelLayout {
     }
     return tops
   }()
-  /// A stack whose chunk begins 0x100 bytes below its top: a few frames lead to the next chunk.
-  static let edgeTop: UInt64 = (firstStack + 0x4000_0000) + 0x60 + 8
+  /// A border between two chunks, on which a stack may lie.
+  static let edge: UInt64 = firstStack + 0x4000_0000
+  /// How far above the first thread's stack, in the same chunk, another one may lie.
+  static let neighbour: UInt64 = 0x2000
 
   /// Thread pointers: 0 and 1 have different homes, 2 has the home of 0.
   static let threadPointers: [UInt64] = {
@@ -61,7 +72,7 @@ enum ModelLayout {
     let place = ThreadContext.home(of: threadPointers[thread]) + (thread == 2 ? 1 : 0)
     return contexts + UInt64(place * ThreadContext.stride)
   }
-  static func consumed(_ thread: Int) -> UInt64 { context(thread) + UInt64(ThreadContext.consumed) }
+  static func counters(_ thread: Int) -> UInt64 { counters + UInt64(thread) * counterDistance }
   static func ring(_ thread: Int) -> UInt64 { rings + UInt64(thread) * ringDistance }
 
   /// The environment of a session.
@@ -81,7 +92,8 @@ enum ModelLayout {
       chunkTable..<chunkTable + UInt64(chunkSlots * StackChunk.slotStride),
       mirror..<mirror + UInt64(chunkSlots) << UInt64(StackChunk.mirrorShift),
       control..<sharedEnd, unwinder..<unwinder + 0x100,
-      edgeTop - stackSize..<edgeTop + 8,
+      edge - stackSize..<edge + 0x100,
+      stackTops[1] + neighbour - stackSize..<stackTops[1] + neighbour + 8,
     ]
     for top in stackTops { ranges.append(top - stackSize..<top + 8) }
     return ranges

@@ -26,7 +26,10 @@ enum Scenarios {
   static let forks: [Injection] = [.fork(severed: true), .fork(severed: false), .handlerThenFork(calls)]
   static let nested: [Op] = [.call(1, [.call(2, []), .call(3, [.call(4, [])])]), .call(5, [])]
 
-  static let all: [Scenario] = [
+  /// Everything that is explored.
+  static let all = graph + options + places + entry + count + loader
+
+  static let graph: [Scenario] = [
     Scenario(name: "nested calls", threads: [nested], injections: signals + forks + [.reader]),
     Scenario(name: "nested calls, untimed", timed: false, threads: [nested], injections: signals + forks),
     Scenario(
@@ -126,7 +129,7 @@ enum Scenarios {
             1, [.call(2, [.call(3, [.call(4, []), .call(5, [])])]), .call(4, [.tail(3, [.call(5, [])])])])
         ]
       ],
-      startsAtEdge: true, injections: signals + forks),
+      edge: 0x68, injections: signals + forks),
     Scenario(
       name: "throw over a chunk border",
       threads: [
@@ -135,7 +138,7 @@ enum Scenarios {
           .call(3, []),
         ]
       ],
-      startsAtEdge: true, injections: signals, leavesNothing: false),
+      edge: 0x68, injections: signals, leavesNothing: false),
     Scenario(
       name: "small buffer, waiting", ringEvents: 16, threads: [nested + nested + nested],
       injections: signals + forks + [.earlyReader, .reader]),
@@ -166,13 +169,6 @@ enum Scenarios {
         nested + [.read] + nested + [.call(1, [.call(2, [.tail(3, [.call(4, [])])]), .read, .call(5, [])])]
       ],
       injections: [.handler(calls), .handler([.read] + calls), .handler(busy)] + forks.dropLast()),
-    Scenario(
-      name: "root", options: Self.roots,
-      threads: [[.call(1, []), .call(2, [.call(3, [.call(2, [])])]), .call(4, [])]],
-      injections: [.handler(calls), .alternate(calls)] + forks),
-    Scenario(
-      name: "minimum duration", options: Self.minimum, threads: [nested],
-      injections: [.handler(calls), .alternate(calls), .reader] + forks),
     Scenario(
       name: "two threads", threads: [nested, [.call(2, [.call(3, []), .tail(4, [])])]],
       injections: [.secondThread]),
@@ -221,16 +217,6 @@ enum Scenarios {
         ]
       ],
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
-    Scenario(
-      name: "root at a chunk border", options: Self.roots,
-      threads: [
-        [
-          .call(2, []), .call(1, [.call(3, [.call(2, [.call(3, [])]), .untraced([.call(4, [])])])]),
-          .call(4, [.call(3, [])]),
-        ]
-      ],
-      startsAtEdge: true,
-      injections: [.handler(calls), .alternate(calls)]),
     Scenario(
       name: "nobody reads", ringEvents: 8, threads: [nested + nested],
       injections: [.handler(calls), .reader],
@@ -306,7 +292,7 @@ enum Scenarios {
     Scenario(
       name: "jumps within handlers, other stacks",
       threads: [[.call(1, [.call(2, [.resume(1), .call(3, [.call(4, [])])]), .resume(1)])]],
-      fibres: [[.call(5, [.yield, .call(4, [])])]], startsAtEdge: true,
+      fibres: [[.call(5, [.yield, .call(4, [])])]], edge: 0x68,
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
     Scenario(
       name: "depth limit, other stacks", depthLimit: 3,
@@ -316,7 +302,7 @@ enum Scenarios {
           .call(5, []),
         ]
       ],
-      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]], startsAtEdge: true,
+      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]], edge: 0x68,
       injections: [.handler(calls), .alternate(calls)]),
     Scenario(
       name: "two threads unwind",
@@ -349,17 +335,4 @@ enum Scenarios {
       injections: signals + [.secondThread], isExact: false, leavesNothing: false),
     Scenario(name: "no room for stacks", threads: [nested], injections: signals, tableIsFull: true),
   ]
-
-  private static let roots: [Int: StubOptions] = {
-    var options: [Int: StubOptions] = [:]
-    for function in 0..<ProgramSet.functions { options[function, default: StubOptions()].root = .inside }
-    options[2, default: StubOptions()].root = .root
-    return options
-  }()
-
-  private static let minimum: [Int: StubOptions] = {
-    var options: [Int: StubOptions] = [:]
-    for function in 0...5 { options[function, default: StubOptions()].minimumTicks = 6 }
-    return options
-  }()
 }

@@ -28,11 +28,43 @@ indirect enum Op: Sendable {
   case await(Int)
   /// The reader reads.
   case read
+  /// A library has been opened, and the loader calls its debuggers' function.
+  case open
+}
+
+/// Which stubs the functions have.
+enum Level: Sendable {
+  case count, entry, graph
+}
+
+extension [Op] {
+  /// Whether an unwinder runs somewhere in it.
+  var unwinds: Bool {
+    contains { operation in
+      switch operation {
+      case .raise, .forced, .backtrace: true
+      case .call(_, let body), .tail(_, let body), .untraced(let body), .protect(_, let body): body.unwinds
+      case .cleanup(let body, let cleanup): body.unwinds || cleanup.unwinds
+      default: false
+      }
+    }
+  }
+}
+
+extension Injection {
+  /// Whether it is a handler in which an unwinder runs.
+  var unwinds: Bool {
+    switch self {
+    case .handler(let body), .alternate(let body), .handlerThenFork(let body): body.unwinds
+    default: false
+    }
+  }
 }
 
 /// What one exploration is about.
 struct Scenario: Sendable {
   var name: String
+  var level = Level.graph
   var timed = true
   var waits = true
   var depthLimit: Int32?
@@ -48,10 +80,14 @@ struct Scenario: Sendable {
   var contexts = [0, 1]
   /// Which of them do not exist.
   var withoutContext: Set<Int> = []
+  /// How many places behind its own a context stands; retired ones stand before it.
+  var retired = 0
   /// Other stacks than the threads' own: what runs on fibre `threads.count + n`.
   var fibres: [[Op]] = []
-  /// Where the first thread's stack is.
-  var startsAtEdge = false
+  /// How far above a border between chunks the first thread's stack begins, if on such a stack.
+  var edge: UInt64?
+  /// Whether the first fibre's stack lies in the chunk of the first thread's, above it.
+  var sharesChunk = false
   /// What is tried at each boundary.
   var injections: [Injection] = []
   /// Whether streams nest exactly.
@@ -62,10 +98,14 @@ struct Scenario: Sendable {
   var stride = 1
   /// A second injection at each of this many random boundaries after the first.
   var pairs = 0
-  /// Whether nobody reads while the threads run.
+  /// Whether nobody reads or answers while the threads run.
   var readerIsAway = false
   /// Whether the stack table is full before anything runs.
   var tableIsFull = false
+  /// How many slots are taken before anything runs, from the home of all stacks on.
+  var slotsTaken = 0
+  /// How many returns the first thread owes before anything runs.
+  var owed: UInt64 = 0
 }
 
 /// What comes between two operations.
@@ -84,4 +124,10 @@ enum Injection: Sendable {
   case reader
   /// The reader's release is seen before its stores by loads that do not acquire.
   case earlyReader
+  /// `apus` takes so many steps towards the loader's next answer.
+  case apus(Int)
+  /// The loader's answer is seen before what it stands for, by loads that do not acquire.
+  case earlyAnswer
+  /// `apus` dies, or ends the session: nobody reads or answers any more.
+  case death, ending
 }

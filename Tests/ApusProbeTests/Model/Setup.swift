@@ -10,7 +10,7 @@ struct ProgramSet: Sendable {
 
   /// A function that is hooked.
   enum Hook: Int, Sendable, CaseIterable {
-    case disarm, arm, land, giveBack
+    case disarm, arm, land, giveBack, loader
   }
 
   static let functions = 10
@@ -19,13 +19,19 @@ struct ProgramSet: Sendable {
     let environment = ModelLayout.environment(
       timed: scenario.timed, waits: scenario.waits, depthLimit: scenario.depthLimit)
     stubs = (0..<Self.functions).map {
-      .graphStub(
-        function: UInt32($0), options: scenario.options[$0] ?? StubOptions(), environment: environment)
+      switch scenario.level {
+      case .count: .countStub(function: UInt32($0), environment: environment)
+      case .entry: .entryStub(function: UInt32($0), environment: environment)
+      case .graph:
+        .graphStub(
+          function: UInt32($0), options: scenario.options[$0] ?? StubOptions(), environment: environment)
+      }
     }
     slowReturn = .slowReturn()
     hooks = [
       .disarm: .disarmHook(), .arm: .armHook(environment: environment),
       .land: .landHook(cfaOffset: 16, frameDistance: 8), .giveBack: .giveBackHook(),
+      .loader: .loaderHook(),
     ]
     routines = [:]
     for routine in Routine.allCases { routines[routine.symbol] = routine.program(environment) }
@@ -55,6 +61,12 @@ final class Setup: Sendable {
     }
   }
 
+  /// How many ticks a thread waits for `apus`.
+  var patience: UInt64 { scenario.readerIsAway ? 20 : 1_000_000 }
+  /// Where a thread's context stands.
+  func context(_ thread: Int) -> UInt64 {
+    ModelLayout.context(thread) + UInt64(scenario.retired * ThreadContext.stride)
+  }
   func stub(_ function: Int) -> LinkedPrograms.Entry { linked.entry(function) }
   func afterBody(_ function: Int) -> Int { afterBody[function] }
   var slowReturn: LinkedPrograms.Entry { linked.entry(ProgramSet.functions) }

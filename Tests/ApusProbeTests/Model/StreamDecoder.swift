@@ -14,7 +14,7 @@ struct StreamDecoder {
   /// The script's functions; the others are called by handlers only.
   static let ownFunctions: ClosedRange<UInt32> = 1...5
 
-  init(_ words: [UInt64], isExact: Bool, isTimed: Bool, checksTime: Bool, mayStayOpen: Int?) {
+  init(_ words: [UInt64], level: Level, isExact: Bool, isTimed: Bool, checksTime: Bool, mayStayOpen: Int?) {
     var time: UInt64 = 0
     for raw in words {
       let word = EventWord(rawValue: raw)
@@ -22,9 +22,10 @@ struct StreamDecoder {
         fail("time goes back or is none: \(raw)")
       }
       time = word.time
+      if level == .entry, word.kind != .entry { fail("an event of another level: \(raw)") }
       take(word, isExact)
     }
-    if isExact, let mayStayOpen, stacks.values.reduce(0, { $0 + $1.count }) != mayStayOpen {
+    if level == .graph, isExact, let mayStayOpen, stacks.values.reduce(0, { $0 + $1.count }) != mayStayOpen {
       fail("functions \(stacks) are open in the end, and not \(mayStayOpen)")
     }
   }

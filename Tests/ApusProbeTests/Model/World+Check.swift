@@ -36,7 +36,14 @@ extension World {
   /// Reads what is left and judges the whole run.
   mutating func check(_ baseline: Baseline?) -> Baseline {
     var result = Baseline(left: left)
+    if isChild { checkChild() }
     if failure != nil || isChild { return result }
+    checkLoader()
+    if setup.scenario.level == .count {
+      checkCounters(&result)
+      compare(&result, baseline)
+      return result
+    }
     var entries = [Int](repeating: 0, count: ProgramSet.functions)
     var unwound: UInt64 = 0
     var gaps: UInt64 = 0
@@ -45,56 +52,57 @@ extension World {
     for context in Set(scenario.contexts).subtracting(scenario.withoutContext).sorted() {
       read(context)
       let decoded = StreamDecoder(
-        streams[context], isExact: scenario.isExact && abandonments == 0, isTimed: scenario.timed,
-        checksTime: baseline == nil,
-        mayStayOpen: isClosed ? Int(field(context, ThreadContext.pendingReturns)) : nil)
+        streams[context], level: scenario.level, isExact: scenario.isExact && abandonments == 0,
+        isTimed: scenario.timed, checksTime: baseline == nil,
+        mayStayOpen: isClosed ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil)
       if let failure = decoded.failure { fail("stream \(context): \(failure)") }
       for (function, count) in decoded.entries.enumerated() { entries[function] += count }
       unwound += decoded.unwound
       gaps += decoded.gaps
-      owed += field(context, ThreadContext.pendingReturns)
+      owed &+= field(context, ThreadContext.pendingReturns)
       result.own.append(decoded.own)
-      if consumedBytes(context) != field(context, ThreadContext.position) {
+      if field(context, ThreadContext.consumed) != field(context, ThreadContext.position) {
         fail("events of context \(context) are stuck")
       }
       checkContext(context)
     }
     checkCounts(entries)
+    if scenario.owed > 0, gaps != scenario.owed {
+      fail("\(scenario.owed) returns were owed, gaps say \(gaps)")
+    }
     if gaps == 0, owed == 0, counter(.unwound) != unwound {
       fail("\(unwound) frames unwound, but \(counter(.unwound)) counted")
     }
     if scenario.isExact, abandonments == 0, counter(.unmatchedReturns) != 0 { fail("an unmatched return") }
     if isClosed { checkClosed() }
+    compare(&result, baseline)
+    return result
+  }
+
+  /// Compares with a run in which nothing was injected.
+  private mutating func compare(_ result: inout Baseline, _ baseline: Baseline?) {
+    let scenario = setup.scenario
     let counted: [SharedControl.Counter] = [
       .unmatchedReturns, .unwound, .rearmed, .stackFull, .noContext, .stackSwitches, .unwinderCalls,
     ]
     for kind in counted { result.counters.append(counter(kind)) }
     result.waits = [counter(.waits), counter(.gaveUp)]
-    if let baseline, injectsNoCalls, result.counters != baseline.counters {
+    guard let baseline else { return }
+    if injectsNoCalls, !isGone, result.counters != baseline.counters {
       fail("counted \(result.counters) instead of \(baseline.counters)")
     }
-    if let baseline, left == baseline.left, !hasJumped, scenario.isExact, scenario.waits,
+    if left == baseline.left, !hasJumped, scenario.isExact, scenario.waits, !isGone,
       !scenario.readerIsAway, scenario.isComplete,
       result.own != baseline.own
     {
       fail("the script's own events are others")
     }
-    return result
-  }
-
-  private mutating func consumedBytes(_ context: Int) -> UInt64 {
-    do throws(ProbeFault) {
-      return try memory.global(ModelLayout.consumed(context))
-    } catch {
-      fail("the reader: \(error)")
-      return 0
-    }
   }
 
   private mutating func checkContext(_ context: Int) {
-    guard isClosed else { return }
+    guard isClosed, setup.scenario.level == .graph else { return }
     let slot = field(context, ThreadContext.windowSlot)
-    let end = field(context, ThreadContext.windowLow) + StackChunk.size
+    let end = field(context, ThreadContext.windowLow) &+ StackChunk.size
     if slot != 0, setup.scenario.isExact, field(context, ThreadContext.current) != end {
       fail("context \(context): a frame is open in the end")
     }
@@ -111,7 +119,7 @@ extension World {
       do throws(ProbeFault) {
         lost = try memory.global(ModelLayout.lostCalls + UInt64(function * 8))
       } catch { return fail("lost calls: \(error)") }
-      let known = entries[function] + Int(lost)
+      let known = entries[function] &+ Int(truncatingIfNeeded: lost)
       if known > made[function]
         || setup.scenario.isComplete(function) && known + abandoned[function] < made[function]
       {
@@ -123,7 +131,7 @@ extension World {
         )
       }
       if setup.scenario.waits, setup.scenario.isExact, !setup.scenario.tableIsFull,
-        !setup.scenario.readerIsAway, setup.scenario.withoutContext.isEmpty, lost != 0
+        !setup.scenario.readerIsAway, !isGone, setup.scenario.withoutContext.isEmpty, lost != 0
       {
         fail("function \(function): \(lost) calls are lost")
       }
@@ -142,7 +150,7 @@ extension World {
       let address = ModelLayout.chunkTable + UInt64(slot * StackChunk.slotStride)
       do throws(ProbeFault) {
         let current = try memory.global(address + UInt64(StackChunk.current))
-        let end = (try memory.global(address) + 1) << UInt64(StackChunk.shift)
+        let end = (try memory.global(address) &+ 1) << UInt64(StackChunk.shift)
         if current != 0, current != end, !windows.contains(address) {
           fail("chunk \(slot): a frame is open in the end")
         }

@@ -10,14 +10,14 @@ extension World {
     if isChild { return }
     do throws(ProbeFault) {
       let consumed = try take(context)
-      try memory.setGlobal(ModelLayout.consumed(context), consumed)
+      try memory.setGlobal(setup.context(context) + UInt64(ThreadContext.consumed), consumed)
     } catch { fail("the reader: \(error)") }
   }
 
   /// Steps 1 and 2; gives what is to be published.
   private mutating func take(_ context: Int) throws(ProbeFault) -> UInt64 {
-    var consumed = try memory.global(ModelLayout.consumed(context))
-    let position = try memory.global(ModelLayout.context(context) + UInt64(ThreadContext.position))
+    var consumed = try memory.global(setup.context(context) + UInt64(ThreadContext.consumed))
+    let position = try memory.global(setup.context(context) + UInt64(ThreadContext.position))
     let takesBack = setup.scenario.options.values.contains { $0.minimumTicks > 0 }
     while let place = next(context, &consumed, position) {
       let word = try memory.global(place)
@@ -32,9 +32,14 @@ extension World {
   }
 
   /// Where the next word is read; nil if there is none. At the end it goes back to the start only after the writer.
-  private func next(_ context: Int, _ consumed: inout UInt64, _ position: UInt64) -> UInt64? {
+  private mutating func next(_ context: Int, _ consumed: inout UInt64, _ position: UInt64) -> UInt64? {
     let start = ModelLayout.ring(context)
-    if position < consumed, consumed == start + UInt64(setup.scenario.ringEvents * 8) { consumed = start }
+    let end = start + UInt64(setup.scenario.ringEvents * 8)
+    guard (start...end).contains(position), (start...end).contains(consumed) else {
+      fail("a position that cannot be: \(position), after \(consumed)")
+      return nil
+    }
+    if position < consumed, consumed == end { consumed = start }
     return consumed == position ? nil : consumed
   }
 
@@ -42,8 +47,8 @@ extension World {
   /// are read. ``finishEarlyRead(_:)`` reads them.
   mutating func readEarly(_ context: Int) {
     do throws(ProbeFault) {
-      let position = try memory.global(ModelLayout.context(context) + UInt64(ThreadContext.position))
-      memory.early = (ModelLayout.consumed(context), position)
+      let position = try memory.global(setup.context(context) + UInt64(ThreadContext.position))
+      memory.early = (setup.context(context) + UInt64(ThreadContext.consumed), position)
     } catch { fail("the reader: \(error)") }
   }
 
@@ -51,7 +56,7 @@ extension World {
   mutating func finishEarlyRead(_ context: Int) {
     do throws(ProbeFault) {
       guard let early = memory.early else { return }
-      var consumed = try memory.global(ModelLayout.consumed(context))
+      var consumed = try memory.global(setup.context(context) + UInt64(ThreadContext.consumed))
       while let place = next(context, &consumed, early.value) {
         streams[context].append(try memory.global(place))
         consumed = place + 8

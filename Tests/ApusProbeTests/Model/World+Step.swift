@@ -10,7 +10,11 @@ extension World {
   private static let stepLimit = 60_000
 
   /// The frame address of the next call.
-  private func nextFrame(_ fibre: Int) -> UInt64 { (fibres[fibre].levels.last?.frame ?? 0) - 48 }
+  private func nextFrame(_ fibre: Int) -> UInt64 {
+    (fibres[fibre].levels.last?.frame ?? Self.frameBytes) - Self.frameBytes
+  }
+  /// From a call's frame address to that of a call in its body.
+  static let frameBytes: UInt64 = 48
 
   /// Runs a thread's stub, to its next boundary or until it is over, or one operation of the script.
   mutating func step(_ thread: Int, toBoundary: Bool = false) -> Progress {
@@ -43,9 +47,10 @@ extension World {
     var result = ProbeStep.ran
     repeat {
       let (program, index) = machine.place
-      if setup.isPause[program.index][index], !setup.scenario.readerIsAway {
+      if setup.isPause[program.index][index], !setup.scenario.readerIsAway, !isGone {
         drainStores(thread)
         read(threads[thread].context)
+        answer()
       }
       result = machine.step(&memory)
       steps += 1
@@ -205,6 +210,7 @@ extension World {
     case .read:
       drainStores(thread)
       read(threads[thread].context)
+    case .open: open(thread, fibre)
     }
   }
 

@@ -33,6 +33,7 @@ extension World {
       fibres[fibre].levels.removeLast()
       startHook(.walked, .arm, thread, fibre)
     case .walked: fibres[fibre].levels.removeLast()
+    case .loader(let since): passLoader(thread, since)
     case .giveBack:
       if load(fibres[fibre].levels[top].frame) != fibres[fibre].levels[top].token {
         fail("a function that asks for its return address sees another")

@@ -28,8 +28,16 @@ struct World: Sendable {
   var failure: String?
   /// Whether this is a forked child.
   var isChild = false
+  /// What buffers and counters held when it was forked, and how many stubs the fork interrupted.
+  var atFork: (totals: [UInt64], interrupted: UInt64)?
   /// What has been used as frames by traced calls.
   var steps = 0
+  /// The other party of the loader's protocol.
+  var apus = ModelApus()
+  /// How many libraries were opened.
+  var opened: UInt64 = 0
+  /// Whether `apus` has died or ended the session.
+  var isGone = false
 
   init(_ setup: Setup) throws(ProbeFault) {
     self.setup = setup
@@ -37,11 +45,13 @@ struct World: Sendable {
     try prepareShared()
     for (index, script) in scenario.threads.enumerated() {
       threads.append(ModelThread(fibre: index, context: scenario.contexts[index]))
-      let top = index == 0 && scenario.startsAtEdge ? ModelLayout.edgeTop : ModelLayout.stackTops[index + 1]
+      var top = ModelLayout.stackTops[index + 1]
+      if index == 0, let edge = scenario.edge { top = ModelLayout.edge + edge }
       fibres.append(Fibre(top: top, levels: [Activation(kind: .base, frame: top, operations: script)]))
     }
     for (index, script) in scenario.fibres.enumerated() {
-      let top = ModelLayout.stackTops[scenario.threads.count + index + 1]
+      var top = ModelLayout.stackTops[scenario.threads.count + index + 1]
+      if index == 0, scenario.sharesChunk { top = ModelLayout.stackTops[1] + ModelLayout.neighbour }
       fibres.append(Fibre(top: top, levels: [Activation(kind: .base, frame: top, operations: script)]))
     }
   }
@@ -54,10 +64,13 @@ struct World: Sendable {
     try memory.setGlobal(control + UInt64(SharedControl.owner), 77)
     try memory.setGlobal(
       control + UInt64(SharedControl.patience),
-      setup.scenario.readerIsAway ? 20 : 1_000_000)
+      setup.patience)
     try prepareArenas()
     for index in Set(setup.scenario.contexts).subtracting(setup.scenario.withoutContext).sorted() {
-      let context = ModelLayout.context(index)
+      let context = setup.context(index)
+      for place in 0..<setup.scenario.retired {
+        try retire(ModelLayout.context(index) + UInt64(place * ThreadContext.stride))
+      }
       func field(_ offset: Int32) -> UInt64 { context + UInt64(offset) }
       let size = UInt64(setup.scenario.ringEvents * 8)
       try memory.setGlobal(field(ThreadContext.threadPointer), ModelLayout.threadPointers[index])
@@ -69,19 +82,51 @@ struct World: Sendable {
       try memory.setGlobal(field(ThreadContext.consumed), ring)
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)
-    }
-    if setup.scenario.tableIsFull {
-      for slot in 0..<ModelLayout.chunkSlots {
-        try memory.setGlobal(ModelLayout.chunkTable + UInt64(slot * StackChunk.slotStride), 0xFFFF)
+      if setup.scenario.owed > 0 {
+        try memory.setGlobal(field(ThreadContext.pendingReturns), setup.scenario.owed)
+        try memory.setGlobal(field(ThreadContext.limit), 0)
       }
+      if setup.scenario.level == .count {
+        try memory.setGlobal(field(ThreadContext.counters), ModelLayout.counters(index))
+      }
+    }
+    let slots =
+      setup.scenario.tableIsFull
+      ? 0..<ModelLayout.chunkSlots
+      : ModelLayout.homeSlot..<ModelLayout.homeSlot + setup.scenario.slotsTaken
+    for slot in slots {
+      try memory.setGlobal(ModelLayout.chunkTable + UInt64(slot * StackChunk.slotStride), 0xFFFF)
     }
   }
 
-  /// The list of arenas; a forked child is given it anew with its own control page.
+  /// A context of a thread that has ended with frames open on the stack that the first thread now has.
+  private mutating func retire(_ context: UInt64) throws(ProbeFault) {
+    func field(_ offset: Int32) -> UInt64 { context + UInt64(offset) }
+    let top = ModelLayout.stackTops[1]
+    let low = top & ~(StackChunk.size - 1)
+    let slot = UInt64(ModelLayout.homeSlot)
+    try memory.setGlobal(field(ThreadContext.threadPointer), 1)
+    try memory.setGlobal(field(ThreadContext.windowLow), low)
+    try memory.setGlobal(
+      field(ThreadContext.windowDelta),
+      ModelLayout.mirror &+ slot << UInt64(StackChunk.mirrorShift) &- 4 &* low)
+    try memory.setGlobal(field(ThreadContext.current), top - 2 * Self.frameBytes)
+    let ring = ModelLayout.ring(2)
+    try memory.setGlobal(field(ThreadContext.limit), ring + 56)
+    try memory.setGlobal(field(ThreadContext.capacity), 64)
+    try memory.setGlobal(field(ThreadContext.bufferBase), ring)
+    try memory.setGlobal(field(ThreadContext.bufferEnd), ring + 64)
+    try memory.setGlobal(field(ThreadContext.position), ring)
+    try memory.setGlobal(field(ThreadContext.consumed), ring)
+    try memory.setGlobal(field(ThreadContext.session), 1)
+    try memory.setGlobal(field(ThreadContext.counters), ModelLayout.counters(2))
+  }
+
+  /// The list of arenas, the first of which ends where the first call returns to; a forked child is given it anew with its own control page.
   mutating func prepareArenas() throws(ProbeFault) {
     let control = ModelLayout.control
     try memory.setGlobal(control + UInt64(SharedControl.arenaCount), 2)
-    try memory.setGlobal(control + UInt64(SharedControl.arenas), 0x51_0000_0000)
+    try memory.setGlobal(control + UInt64(SharedControl.arenas), ModelLayout.tokens + 16 - 0x1000)
     try memory.setGlobal(control + UInt64(SharedControl.arenas) + 8, 0x1000)
     try memory.setGlobal(control + UInt64(SharedControl.arenas) + 16, ModelLayout.arena)
     try memory.setGlobal(control + UInt64(SharedControl.arenas) + 24, ModelLayout.arenaSize)
@@ -95,7 +140,7 @@ struct World: Sendable {
   /// A word of a thread's context or cursor.
   mutating func field(_ context: Int, _ offset: Int32) -> UInt64 {
     do throws(ProbeFault) {
-      return try memory.global(ModelLayout.context(context) + UInt64(offset))
+      return try memory.global(setup.context(context) + UInt64(offset))
     } catch {
       fail("the context: \(error)")
       return 0

@@ -2,12 +2,31 @@
 enum EquivalentMutants {
   /// By program, then by the mutant's name.
   static let reasons: [String: [String: String]] = [
-    "graph": [
-      "swap [v0+24] = v3 and [v0+8] = 10": unseen, "swap [v0+8] = 10 and v3 = return address": unseen,
+    "arm hook": [
+      "at the limit if v3 >= 1073741824": guess, "never if v0 == 0": noStackSoLow,
+    ],
+    "findContext": [
+      "at the limit if v1 < v2": "no context is made so far from home",
+      "never if v3 == 0": "behind a place that was never used there is nothing either",
+    ],
+    "graph stub": [
+      "at the limit if v2 < low": "the slow path comes to the same for a frame in the lowest word",
+      "at the limit if v2 >= current": "the frame's own entry is not empty then, which is looked at next",
+      "never if v2 < v0": "the distance wraps, and the next comparison says the same",
+      "at the limit if v3 >= 262144": guess,
+      "at the limit if v2 >= v3": "the frame's own entry was empty before, so that it is not the innermost",
+      "never if v2 < low (2)": "a handler leaves a window above this frame; its stack lies below in the model",
+      "at the limit if v4 >= v2": beforeTheBuffer, "never if v4 >= v2": beforeTheBuffer,
+      "swap [v0+24] = v3 and [v0+8] = return": unseen,
+      "swap [v0+8] = return and v3 = return address": unseen,
       "swap return address = v3 and [v0] = 0": unseen, "swap [v0] = 0 and v3 = [v0+8]": unseen,
       "swap v3 = [v0+8] and depth += local": unseen, "swap [v0] = 0 and v3 = root": unseen,
     ],
     "log": [
+      "at the limit if v2 < [v3+64]": guess,
+      "swap v2 = base and limit = 0": "a buffer never moves",
+      "at the limit if v6 < 32 (2)": "how much room is waited for is a matter of choice",
+      "never if v0 == 0": "a cursor without a session has no capacity either, which is looked at later",
       "weaken position = release v2":
         "the words before were released with an earlier value of the same place, which no later one overtakes",
       "weaken v3 = acquire consumed (2)":
@@ -15,7 +34,18 @@ enum EquivalentMutants {
       "weaken [v0+184] += atomic": statistic, "weaken [v0+200] += atomic": statistic,
     ],
     "switchWindow": [
+      "never if v5 == v4": "then what is kept is what will be read again",
+      "at the limit if v7 >= 262145": noSuchDistance,
       "swap [v5+8] = v0 and v3 = depth": unseen, "swap slot = v4 and v6 = [v4]": fixedKey,
+    ],
+    "leaveFrames": [
+      "at the limit if v0 >= v3": outwards, "never if v0 >= v3": outwards,
+      "never if v4 == 0 (2)": "an event that says that no frame was left",
+      "never if v6 == 0": "it is called when there is a window",
+      "at the limit if v3 >= 262145": noSuchDistance,
+      "at the limit if v2 < v6": "then both are the same",
+      "never if v4 != 0": manyFrames,
+      "at the limit if v5 < 262144": manyFrames,
     ],
     "arm": [
       "remove disarmed = 0": "then it only looks again at each slow path",
@@ -32,10 +62,13 @@ enum EquivalentMutants {
       "weaken current = local exchange v3": shared,
     ],
     "exit": [
-      "weaken [v0+128] += atomic": statistic, "remove [v4] = 0": stale, "remove [v3] = 0": stale,
+      "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
+      "remove [v0+128] += atomic (2)": "no scenario returns where it was not entered; ExitTests do",
+      "remove [v4] = 0": stale, "remove [v3] = 0": stale,
       "swap depth += local and v0 = root": unseen, "swap slot = v5 and v6 = [v5]": fixedKey,
       "remove call arm": "a second chance: the landing has armed all frames that can be found",
     ],
+    "notifyLoader": ["at the limit if v2 >= [v3+64]": guess],
     "disarm": ["swap disarmed = 1 and v6 = low": "while an unwinder is at work nobody clears the mark"],
     "land": [
       "remove searches = v0": bound, "swap searches = v0 and v2 = [v3+16]": bound,
@@ -46,6 +79,12 @@ enum EquivalentMutants {
     ],
   ]
 
+  private static let beforeTheBuffer = "the word before a buffer is another one's last: never an entry in the model"
+  private static let outwards = "no entry leads inwards; ends the walk over one that was overwritten"
+  private static let manyFrames = "no scenario leaves more frames at once than one event can hold (262,143)"
+  private static let noSuchDistance = "addresses of frames and distances between them are multiples of 8"
+  private static let guess = "a limit between what is near and what is far; nothing lies just there"
+  private static let noStackSoLow = "then it compares with 0, and no stack lies in the lowest GiB"
   private static let unseen = "words that nobody else looks at between the two"
   private static let statistic = "a statistic, which may lose a count when threads collide"
   private static let fixedKey = "a claimed slot's key never changes"

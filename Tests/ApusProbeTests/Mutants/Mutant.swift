@@ -1,36 +1,48 @@
 import ApusProbe
 
-/// A program with one operation that matters removed, weakened, or swapped with the next one.
+/// A program with one operation that matters removed, weakened, or swapped with the next one, or with one branch changed.
 struct Mutant: Sendable {
-  /// Which program: a routine's symbol, or the stub's or hook's name.
-  var program: String
   /// What was done; unique in the program, and the same for all variants of it.
   var name: String
-  var instructions: [ProbeInstruction]
+  /// The instructions that are others, or are gone.
+  var place: Range<Int>
+  /// What stands there instead.
+  var replacement: [ProbeInstruction]
+
+  /// The program with the change.
+  func applied(to program: ProbeProgram) -> ProbeProgram {
+    var copy = program
+    copy.instructions.replaceSubrange(place, with: replacement)
+    return copy
+  }
 
   /// All mutants of a program.
-  static func all(of program: ProbeProgram) -> [Mutant] {
+  ///
+  /// - Parameters:
+  ///   - function: whose stub it is; its words and its counter have the same names in every function's stub.
+  ///   - branches: whether branches are changed.
+  static func all(of program: ProbeProgram, function: Int? = nil, branches: Bool) -> [Mutant] {
     var result: [Mutant] = []
     var seen: [String: Int] = [:]
-    func add(_ what: String, _ instructions: [ProbeInstruction]) {
+    func add(_ what: String, _ place: Range<Int>, _ replacement: [ProbeInstruction]) {
+      let what = function.map { ProbeInstruction.generalized(what, function: $0) } ?? what
       let count = (seen[what] ?? 0) + 1
       seen[what] = count
       let name = count == 1 ? what : "\(what) (\(count))"
-      result.append(Mutant(program: program.name, name: name, instructions: instructions))
+      result.append(Mutant(name: name, place: place, replacement: replacement))
     }
     let code = program.instructions
     for (index, instruction) in code.enumerated() {
-      if instruction.isRemovable {
-        add("remove \(instruction.summary)", Array(code[..<index] + code[(index + 1)...]))
-      }
-      if let weaker = instruction.weaker {
-        add("weaken \(instruction.summary)", Array(code[..<index]) + weaker + Array(code[(index + 1)...]))
-      }
+      let place = index..<index + 1
+      if instruction.isRemovable { add("remove \(instruction.summary)", place, []) }
+      if let weaker = instruction.weaker { add("weaken \(instruction.summary)", place, weaker) }
       if let next = swapPartner(index, code) {
-        var swapped = code
-        swapped.remove(at: next)
-        swapped.insert(code[next], at: index)
-        add("swap \(instruction.summary) and \(code[next].summary)", swapped)
+        add(
+          "swap \(instruction.summary) and \(code[next].summary)", index..<next + 1,
+          [code[next]] + code[index..<next])
+      }
+      for change in branches ? instruction.branchChanges(spare: ProbeLabel(rawValue: -1)) : [] {
+        add("\(change.name) \(instruction.summary)", place, change.instructions)
       }
     }
     return result
@@ -91,7 +103,9 @@ extension ProbeInstruction {
     switch self {
     case .atomicAdd, .localCompareExchange, .atomicCompareExchange, .storeOrFault, .restartable: true
     case .call(let symbol):
-      [Routine.arm, .logStack, .logReturn, .leaveFrames].contains { $0.symbol == symbol }
+      [Routine.arm, .logStack, .logReturn, .leaveFrames, .disarm, .land, .giveBack, .notifyLoader].contains {
+        $0.symbol == symbol
+      }
     default: isStore
     }
   }
@@ -128,6 +142,7 @@ extension ProbeInstruction {
     case .storeReturnAddress(let register): "return address = \(register)"
     case .call(let symbol): "call \(symbol.rawValue)"
     case .restartable: "restartable"
+    case .branch(let condition, let left, let right, _): "if \(left) \(condition.summary) \(right.summary)"
     default: "\(self)"
     }
   }

@@ -1,83 +1,97 @@
 import ApusProbe
 
 extension ProgramSet {
-  /// The programs whose mutants must be found out, by name.
-  static let hunted: [String] = [
-    "graph", "slowReturn", "disarmHook", "landHook", "armHook", "giveBackHook", "isOurs", "log", "logStack",
-    "switchWindow", "leaveFrames", "arm", "enter", "exit", "logReturn", "disarm", "land", "giveBack",
-  ]
+  /// The programs whose mutants must be found out: every one that is lowered.
+  static let hunted: [String] =
+    ["graph stub", "entry stub", "count stub", "slowReturn"] + Hook.allCases.map { "\($0) hook" }
+    + Routine.allCases.map(\.rawValue)
 
-  /// A program of this set.
-  func program(_ name: String) -> ProbeProgram? {
-    if name == "graph" { return stubs[2] }
-    if name == "slowReturn" { return slowReturn }
-    return hooks.values.first { $0.name == name } ?? routines[ProbeSymbol(rawValue: name)]
-  }
+  /// Those whose branches are changed too: all but the ones that look for frames and windows, most of whose branches
+  /// bound a search.
+  static let branching = Set(hunted).subtracting(
+    [Routine.enter, .exit, .arm, .disarm, .land].map(\.rawValue))
 
-  /// Puts the mutant with this name in place of the real program; nil if this variant of the program has no such.
-  func mutated(_ program: String, _ name: String) -> ProgramSet? {
-    func mutate(_ original: ProbeProgram) -> ProbeProgram? {
-      guard let mutant = Mutant.all(of: original).first(where: { $0.name == name }) else { return nil }
-      return ProbeProgram(name: original.name, role: original.role, instructions: mutant.instructions)
+  /// Changes a program of this set wherever it stands (a stub for each function that is called); false if nothing was
+  /// changed.
+  mutating func change(
+    _ name: String, _ level: Level, _ change: (ProbeProgram, _ function: Int?) -> ProbeProgram?
+  ) -> Bool {
+    var any = false
+    func apply(_ program: inout ProbeProgram, _ function: Int? = nil) {
+      guard let changed = change(program, function) else { return }
+      program = changed
+      any = true
     }
-    var copy = self
-    if program == "graph" {
-      var any = false
-      for (index, stub) in stubs.enumerated() {
-        if let changed = mutate(stub) {
-          copy.stubs[index] = changed
-          any = true
-        }
-      }
-      return any ? copy : nil
+    if name == "\(level) stub" {
+      for function in 1...8 { apply(&stubs[function], function) }
+    } else if name == "slowReturn" {
+      apply(&slowReturn)
+    } else if let hook = Hook.allCases.first(where: { name == "\($0) hook" }), var program = hooks[hook] {
+      apply(&program)
+      hooks[hook] = program
+    } else if var program = routines[ProbeSymbol(rawValue: name)] {
+      apply(&program)
+      routines[ProbeSymbol(rawValue: name)] = program
     }
-    if program == "slowReturn" {
-      guard let changed = mutate(slowReturn) else { return nil }
-      copy.slowReturn = changed
-      return copy
-    }
-    if let (hook, original) = hooks.first(where: { $0.value.name == program }) {
-      guard let changed = mutate(original) else { return nil }
-      copy.hooks[hook] = changed
-      return copy
-    }
-    let symbol = ProbeSymbol(rawValue: program)
-    guard let original = routines[symbol], let changed = mutate(original) else { return nil }
-    copy.routines[symbol] = changed
-    return copy
+    return any
   }
 }
 
 /// Looks for an exploration that a mutant does not survive.
 enum MutantHunt {
+  /// A scenario with its real programs, and what they come to.
+  struct Ground: Sendable {
+    var scenario: Scenario
+    var programs: ProgramSet
+    var reference: World.Baseline
+  }
+
+  /// All scenarios.
+  static func grounds() throws -> [Ground] {
+    try Scenarios.all.map { scenario in
+      let programs = ProgramSet(scenario)
+      let explorer = try Explorer(scenario, programs)
+      return Ground(scenario: scenario, programs: programs, reference: try explorer.plainRun())
+    }
+  }
+
   /// Every mutant of a program, in all its variants, in order.
   static func names(of program: String) -> [String] {
     var names: [String] = []
     var known: Set<String> = []
     for scenario in Scenarios.all {
-      guard let original = ProgramSet(scenario).program(program) else { continue }
-      for mutant in Mutant.all(of: original) where known.insert(mutant.name).inserted {
-        names.append(mutant.name)
+      var set = ProgramSet(scenario)
+      _ = set.change(program, scenario.level) { original, function in
+        for mutant in Mutant.all(
+          of: original, function: function, branches: ProgramSet.branching.contains(program))
+        where known.insert(mutant.name).inserted {
+          names.append(mutant.name)
+        }
+        return nil
       }
     }
     return names
   }
 
   /// The scenario that finds it out, with how many boundaries were left out; nil if none does.
-  static func find(_ program: String, _ name: String, strides: [Int]) throws -> (
+  static func find(_ program: String, _ name: String, in grounds: [Ground], strides: [Int]) throws -> (
     scenario: String, stride: Int
   )? {
-    var sets: [(Scenario, ProgramSet, World.Baseline)] = []
-    for scenario in Scenarios.all {
-      let real = ProgramSet(scenario)
-      guard let set = real.mutated(program, name) else { continue }
-      sets.append((scenario, set, try Explorer(scenario, real).plainRun()))
+    var mutated: [(ground: Ground, programs: ProgramSet)] = []
+    for ground in grounds {
+      var set = ground.programs
+      let exists = set.change(program, ground.scenario.level) { original, function in
+        Mutant.all(of: original, function: function, branches: ProgramSet.branching.contains(program)).first {
+          $0.name == name
+        }?.applied(to: original)
+      }
+      if exists { mutated.append((ground, set)) }
     }
     for stride in strides {
-      for (original, set, reference) in sets {
-        var scenario = original
+      for (ground, set) in mutated {
+        var scenario = ground.scenario
         scenario.stride = stride
-        var explorer = try Explorer(scenario, set, reference: reference)
+        var explorer = try Explorer(scenario, set, reference: ground.reference)
         if try explorer.explore() != nil { return (scenario.name, stride) }
       }
     }
