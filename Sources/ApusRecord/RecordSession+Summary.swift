@@ -44,6 +44,10 @@ extension RecordSession {
       do throws(TraceWriteError) {
         if !counted.isEmpty { try writer.add(counts: counted, process: Self.processKey) }
         if !lost.isEmpty { try writer.add(lost: lost, process: Self.processKey) }
+        try writer.flush()
+        if options.level == .graph {
+          slowPaths.append(NamedCount(name: "tail_calls", count: writer.tailCalls))
+        }
         try writer.add(sites: sites, process: Self.processKey)
         try writer.add(slowPaths: slowPaths, process: Self.processKey)
         try writer.finish(anchor: Self.anchor())

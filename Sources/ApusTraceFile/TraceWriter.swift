@@ -24,6 +24,8 @@ package final class TraceWriter {
   package private(set) var words: UInt64 = 0
   /// Bytes in the file.
   package var bytesWritten: UInt64 { file.size }
+  /// Tail calls among the events that wait no more.
+  package var tailCalls: UInt64 { encoder.tailCalls }
 
   /// Creates the file and writes its header. `budget` bounds the bytes of words that wait to be written, over
   /// all threads together.
