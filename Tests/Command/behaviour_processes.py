@@ -230,12 +230,14 @@ def test_programs_that_change_their_user(bench):
 
 
 def test_limits_of_the_program(bench):
-    """Few descriptors, little address space: recorded, or one line that says which limit."""
-    for limit in ("ulimit -n 8", "ulimit -v 2000000", "ulimit -s 256"):
+    """Few descriptors, little address space: recorded, or one line that says which limit, and the program does not run."""
+    limits = [f"ulimit -n {number}" for number in range(4, 20)] + ["ulimit -v 2000000", "ulimit -s 256"]
+    for limit in limits:
         trace = bench.file()
         run = Run(["sh", "-c", limit + '; exec "$@"', "sh", bench.apus, "record", "-o", trace, bench.path("calls")])
         if run.status == 0:
             equal(bench.trace(trace).calls(), {"main": 1, "a": 1, "b": 2, "c": 6}, limit)
+            equal(run.out, "6\n", limit)
         else:
-            run.expect(125, out="", err=["apus: error: "])
-            check("Too many open files" in run.err or limit[:9] in run.err, limit, run.err)
+            run.expect(125, out="", err=["apus: error: ", limit[:9]])
+            equal(run.err.count("\n"), 1, limit + ": " + run.err)
