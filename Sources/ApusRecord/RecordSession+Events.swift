@@ -55,7 +55,7 @@ extension RecordSession {
     case .exited(let status):
       if thread == asked { asked = nil }
       if thread == process { self.status = status }
-      if threads[thread] != nil { try end(thread: thread) }
+      if event.process == process { try end(thread: thread) }
     case .exiting:
       if thread == asked { asked = nil }
       if event.process == process { try end(thread: thread) }
@@ -114,9 +114,7 @@ extension RecordSession {
     let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
     guard base != 0 else { return }
     let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
-    guard let index = contexts?.index(of: word == 0 ? base : word) else { return }
-    note("two tasks share one thread pointer: both are not recorded from there on")
-    try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: memory) }
+    try giveUpShared(word == 0 ? base : word, memory: memory)
   }
 
   /// The process has become another program: nothing of the session is left in it.

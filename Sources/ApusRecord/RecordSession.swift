@@ -49,6 +49,9 @@ package final class RecordSession {
   /// Threads that are being recorded.
   var threads: [ThreadID: RecordedThread] = [:]
   var threadCount: UInt32 = 0
+  /// Thread pointers that several tasks have, none of which is recorded for that reason, and which of the process's threads
+  /// have them.
+  var shared: [UInt64: Set<ThreadID>] = [:]
   /// The thread that was asked to stop, so that the loader can be answered.
   var asked: ThreadID?
   /// The thread whose event is being handled: remote calls can be made in it.
@@ -70,6 +73,8 @@ package final class RecordSession {
     var record: ThreadRecord
     var context: Int
     var ring: RingReader?
+    /// The context has been taken away: another task has its thread pointer too.
+    var isGivenUp = false
   }
 
   /// The key of the one process that a recording has.

@@ -173,6 +173,18 @@ def test_exec(bench):
     bench.record([], "execs", "/bin/sh", "-c", "kill -9 $$", status=137)
 
 
+def test_tasks_that_share_a_thread_pointer(bench):
+    """Two are noticed, a third is not taken for a thread of its own, and the thread pointer's next owner is recorded."""
+    for level in ("graph", "entry"):
+        trace = bench.record(["--level", level], "shared")
+        equal(trace.made.out, "again\n")
+        check("share one thread pointer" in trace.made.err, trace.made.err)
+        equal(trace.info()["threads"], 3, level)
+        equal(trace.calls(), {"main": 1, "work": 2}, level)
+        trace.consistent()
+    bench.record(["--level", "count"], "shared")
+
+
 def public(bench):
     """A directory that nobody may write in."""
     path = os.path.join(bench.directory, "nobody")

@@ -139,6 +139,50 @@ int main(void) {
 }
 """
 
+# Three tasks at once on the thread pointer of a thread, then a thread of its own with that thread pointer.
+SHARED = """
+#include <sched.h>
+#include <sys/syscall.h>
+static char stacks[2][1 << 16] __attribute__((aligned(64)));
+static volatile int ready, go;
+static volatile int over[2];
+KEEP long work(long n) { return n + 1; }
+static QUIET int task(void *argument) {
+  __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+  while (!go) ;
+  for (long n = 0; n < 20000; n++) work(n);
+  syscall(SYS_exit, 0);
+  return 0;
+}
+static QUIET void *sharing(void *argument) {
+  work(0);
+  for (long i = 0; i < 2; i++) {
+    over[i] = 1;
+    clone(task, stacks[i] + sizeof stacks[i], CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD
+          | CLONE_CHILD_CLEARTID, (void *)i, 0, 0, &over[i]);
+    while (ready <= i) ;
+  }
+  go = 1;
+  for (long n = 0; n < 20000; n++) work(n);
+  while (over[0] || over[1]) ;
+  return (void *)pthread_self();
+}
+static QUIET void *alone(void *argument) {
+  work(0);
+  return (void *)pthread_self();
+}
+int main(void) {
+  pthread_t thread;
+  void *first, *second;
+  pthread_create(&thread, 0, sharing, 0);
+  pthread_join(thread, &first);
+  pthread_create(&thread, 0, alone, 0);
+  pthread_join(thread, &second);
+  puts(first == second ? "again" : "elsewhere");
+  return 0;
+}
+"""
+
 PLUGIN = """
 KEEP int plugged(int n) { return n * 2; }
 __attribute__((constructor)) void plugin_begins(void) { plugged(0); }
@@ -237,6 +281,7 @@ SOURCES = {
     "many": (HEAD + MANY, PLAIN),
     "later": (HEAD + LATER, PLAIN),
     "threads": (HEAD + THREADS, PLAIN),
+    "shared": (HEAD + SHARED, PLAIN),
     "plugin.so": (HEAD + PLUGIN, [FLAG, "-shared", "-fPIC"]),
     "plugs": (HEAD + PLUGS, PLAIN),
     "forks": (HEAD + FORKS, PLAIN),
