@@ -174,7 +174,13 @@ extension RecordSession {
       buildID: buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(), bias: image.bias)
     worker?.send(.modules([record]))
     worker?.send(.functions(records))
+    if recordsAnything { worker?.send(.replace) }
     logger.debug("\(image.path): \(records.count) sites enabled")
+  }
+
+  /// Whether any function has been chosen; without one that is a root, the others are not recorded either.
+  var recordsAnything: Bool {
+    functionCount > 0 && (rootCount > 0 || options.roots.isEmpty || !options.functions.isEmpty)
   }
 
   private func program(

@@ -80,7 +80,7 @@ package final class RecordSession {
   /// The key of the one process that a recording has.
   static let processKey: UInt32 = 1
 
-  /// Opens the trace file; nothing is started yet.
+  /// Opens the trace file, which stays as it is; nothing is started yet.
   package init(_ options: RecordOptions, logger: Logger) throws(RecordError) {
     self.options = options
     self.logger = logger
@@ -102,7 +102,8 @@ package final class RecordSession {
       writer = try TraceWriter(
         path: options.output,
         clock: ClockDescription(
-          kind: options.isTimed ? .timeStampCounter : .none, frequency: frequency, first: anchor))
+          kind: options.isTimed ? .timeStampCounter : .none, frequency: frequency, first: anchor),
+        replacing: false)
       try writer.setMode(returns: options.level == .graph, timed: options.isTimed)
     } catch { throw .trace(error) }
   }
@@ -125,6 +126,9 @@ package final class RecordSession {
 
   /// Records from the program's start to its end.
   package func run() throws(RecordError) -> RecordResult {
+    defer {
+      do throws(TraceWriteError) { try writer.discard() } catch { logger.debug("\(error)") }
+    }
     try start()
     try followEvents()
     return finish()

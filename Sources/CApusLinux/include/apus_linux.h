@@ -44,6 +44,7 @@ enum {
   APUS_SYS_rt_sigprocmask = SYS_rt_sigprocmask,
   APUS_SYS_signalfd4 = SYS_signalfd4,
   APUS_SYS_tgkill = SYS_tgkill,
+  APUS_SYS_unlinkat = SYS_unlinkat,
   APUS_SYS_wait4 = SYS_wait4,
   APUS_SYS_write = SYS_write,
   APUS_SYS_writev = SYS_writev,
