@@ -219,7 +219,7 @@ extension RecordSession {
       note("\(error): exceptions through recorded functions are not safe")
       return
     }
-    for hook in hooks where hook.name == HookSite.walker {
+    for hook in hooks where HookSite.walkers.contains(hook.name) {
       let returns = displacer.returnSites(hook.code, at: hook.address) ?? []
       hooks += returns.map {
         HookSite(purpose: .arm, name: hook.name, address: $0.address, code: $0.code)
