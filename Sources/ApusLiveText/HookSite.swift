@@ -14,6 +14,8 @@ package struct HookSite: Sendable, Hashable {
     case arm
     /// Looks at its own return address.
     case giveBack
+    /// Locks all memory in place: pages are locked as they are touched.
+    case lock
     /// Is called when the set of libraries changes.
     case loader
   }
@@ -46,6 +48,7 @@ package struct HookSite: Sendable, Hashable {
     ),
     (.land, ["_Unwind_SetIP"]),
     (.giveBack, ["dlopen", "dlmopen", "dlsym", "dlvsym"]),
+    (.lock, ["mlockall"]),
     (.loader, ["_dl_debug_state"]),
   ]
 
@@ -92,6 +95,12 @@ package struct HookSite: Sendable, Hashable {
     case .arm: return .armHook(environment: environment)
     case .giveBack: return .giveBackHook()
     case .loader: return .loaderHook()
+    case .lock: return .passHook()
     }
+  }
+
+  /// Code that runs before the function's own, as the architecture has it; empty for most.
+  package func prologue(_ architecture: Architecture) -> [UInt8] {
+    purpose == .lock && architecture == .x86_64 ? X86_64Prologues.lockOnFault : []
   }
 }

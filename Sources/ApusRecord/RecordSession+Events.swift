@@ -59,6 +59,7 @@ extension RecordSession {
     case .exiting:
       if thread == asked { asked = nil }
       if event.process == process { try end(thread: thread) }
+      if thread == process { noteAddressLimit() }
       try resume(thread)
     case .executed(let former, _):
       if event.process == process { try leaveImage(former: former) }
@@ -115,6 +116,20 @@ extension RecordSession {
     guard base != 0 else { return }
     let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
     try giveUpShared(word == 0 ? base : word, memory: memory)
+  }
+
+  /// A program that limits its own addresses may have got no memory, since what we reserve counts.
+  private func noteAddressLimit() {
+    guard isLive, let memory else { return }
+    do throws(SystemError) {
+      guard let limit = try ResourceLimit.addressSpace(of: process), limit < memory.reservedBytes else {
+        return
+      }
+      note(
+        "the program limits itself to \(limit >> 20) MiB of addresses (RLIMIT_AS), and the "
+          + "\(memory.reservedBytes >> 20) MiB that apus reserves count: it may have got no memory; set the limit "
+          + "before it starts (ulimit -v), and less is reserved")
+    } catch { logger.debug("\(error)") }
   }
 
   /// The process has become another program: nothing of the session is left in it.

@@ -206,7 +206,7 @@ extension RecordSession {
 
   /// Sets the hooks of a module. A hook that cannot be set is noted; what depends on it is said there.
   private func installHooks(_ module: FoundModule) throws(RecordError) {
-    var purposes: Set<HookSite.Purpose> = [.loader]
+    var purposes: Set<HookSite.Purpose> = [.loader, .lock]
     if options.level == .graph { purposes.formUnion([.disarm, .land, .giveBack]) }
     var hooks: [HookSite]
     do throws(ELFError) { hooks = try HookSite.find(in: module.image.image, purposes: purposes) } catch {
@@ -235,7 +235,9 @@ extension RecordSession {
       }
       let made: [UInt8]
       do throws(DisplacementError) {
-        made = try trampolines.displace(program, code: there, at: address, displacer: displacer)
+        made = try trampolines.displace(
+          program, prologue: hook.prologue(tracer.architecture), code: there, at: address,
+          displacer: displacer)
       } catch {
         hookFailures.append("\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): \(error)")
         continue

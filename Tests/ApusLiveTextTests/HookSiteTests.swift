@@ -39,6 +39,7 @@ import Testing
     let library = try find(Self.libraries + "libc.so.6")
     #expect(names(library, .giveBack).isSuperset(of: ["dlopen", "dlsym", "dlvsym", "dlmopen"]))
     #expect(names(library, .disarm).isEmpty)
+    #expect(names(library, .lock) == ["mlockall"])
     #expect(names(try find("/lib64/ld-linux-x86-64.so.2"), .loader) == ["_dl_debug_state"])
   }
 

@@ -253,3 +253,11 @@ def test_limits_of_the_program(bench):
         else:
             run.expect(125, out="", err=["apus: error: ", limit[:9]])
             equal(run.err.count("\n"), 1, limit + ": " + run.err)
+
+
+def test_a_program_that_limits_its_own_addresses(bench):
+    """What is reserved for tracing counts: that must be said."""
+    run = bench.run("record", "-o", bench.file(), bench.path("small"))
+    check(run.status in (0, 3), run.status, run.err)
+    check(run.status == 0 or "RLIMIT_AS" in run.err, run.err)
+    check("RLIMIT_AS" not in bench.run("record", "-o", bench.file(), bench.path("calls")).expect(0).err, "without a limit")

@@ -183,6 +183,16 @@ int main(void) {
 }
 """
 
+SMALL = """
+KEEP void *want(void) { return malloc(1 << 20); }
+int main(void) {
+  struct rlimit limit = {1 << 30, 1 << 30};
+  setrlimit(RLIMIT_AS, &limit);
+  void *got = want();
+  return got == 0 ? 3 : 0;
+}
+"""
+
 PLUGIN = """
 KEEP int plugged(int n) { return n * 2; }
 __attribute__((constructor)) void plugin_begins(void) { plugged(0); }
@@ -281,6 +291,7 @@ SOURCES = {
     "many": (HEAD + MANY, PLAIN),
     "later": (HEAD + LATER, PLAIN),
     "threads": (HEAD + THREADS, PLAIN),
+    "small": (HEAD + SMALL, PLAIN),
     "shared": (HEAD + SHARED, PLAIN),
     "plugin.so": (HEAD + PLUGIN, [FLAG, "-shared", "-fPIC"]),
     "plugs": (HEAD + PLUGS, PLAIN),

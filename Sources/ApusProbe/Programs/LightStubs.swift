@@ -91,4 +91,11 @@ extension ProbeProgram {
     b.emit(.jumpBody)
     return b.program("loaderHook", .stub)
   }
+
+  /// For functions of which only the moved instructions matter.
+  package static func passHook() -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.emit(.jumpBody)
+    return b.program("passHook", .stub)
+  }
 }

@@ -37,6 +37,7 @@ enum {
   APUS_SYS_ppoll = SYS_ppoll,
   APUS_SYS_prctl = SYS_prctl,
   APUS_SYS_pread64 = SYS_pread64,
+  APUS_SYS_prlimit64 = SYS_prlimit64,
   APUS_SYS_process_vm_readv = SYS_process_vm_readv,
   APUS_SYS_ptrace = SYS_ptrace,
   APUS_SYS_pwrite64 = SYS_pwrite64,
