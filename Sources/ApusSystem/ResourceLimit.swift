@@ -8,6 +8,11 @@ package enum ResourceLimit {
     try limit(RLIMIT_AS, of: process)
   }
 
+  /// How many bytes the files may have that a process writes (RLIMIT_FSIZE); nil: as many as it likes.
+  package static func fileSize(of process: Int32) throws(SystemError) -> UInt64? {
+    try limit(RLIMIT_FSIZE, of: process)
+  }
+
   private static func limit(
     _ resource: __rlimit_resource, of process: Int32
   ) throws(SystemError) -> UInt64? {

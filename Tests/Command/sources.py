@@ -193,6 +193,30 @@ int main(void) {
 }
 """
 
+# So many call sites that memory must be mapped for them when it is opened.
+WIDE = """
+#define ONE(n) int wide_##n(int x) { return x + 1; }
+#define TEN(n) ONE(n##0) ONE(n##1) ONE(n##2) ONE(n##3) ONE(n##4) ONE(n##5) ONE(n##6) ONE(n##7) ONE(n##8) ONE(n##9)
+#define HUNDRED(n) TEN(n##0) TEN(n##1) TEN(n##2) TEN(n##3) TEN(n##4) TEN(n##5) TEN(n##6) TEN(n##7) TEN(n##8) TEN(n##9)
+#define THOUSAND(n) HUNDRED(n##0) HUNDRED(n##1) HUNDRED(n##2) HUNDRED(n##3) HUNDRED(n##4) HUNDRED(n##5) HUNDRED(n##6) \\
+  HUNDRED(n##7) HUNDRED(n##8) HUNDRED(n##9)
+THOUSAND(1) THOUSAND(2)
+int plugin_entry(int n) { return wide_1000(n); }
+"""
+
+# Opens a library when it may not write files any more.
+UNWRITING = """
+KEEP void own(void) {}
+int main(int argc, char **argv) {
+  struct rlimit limit = {0, 0};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  void *library = dlopen(argv[1], RTLD_NOW);
+  int (*entry)(int) = library ? (int (*)(int))dlsym(library, "plugin_entry") : 0;
+  own();
+  return entry ? entry(6) : 9;
+}
+"""
+
 PLUGIN = """
 KEEP int plugged(int n) { return n * 2; }
 __attribute__((constructor)) void plugin_begins(void) { plugged(0); }
@@ -293,6 +317,8 @@ SOURCES = {
     "threads": (HEAD + THREADS, PLAIN),
     "small": (HEAD + SMALL, PLAIN),
     "shared": (HEAD + SHARED, PLAIN),
+    "wide.so": (HEAD + WIDE, [FLAG, "-shared", "-fPIC"]),
+    "unwriting": (HEAD + UNWRITING, PLAIN),
     "plugin.so": (HEAD + PLUGIN, [FLAG, "-shared", "-fPIC"]),
     "plugs": (HEAD + PLUGS, PLAIN),
     "forks": (HEAD + FORKS, PLAIN),
