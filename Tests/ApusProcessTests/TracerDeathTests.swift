@@ -90,7 +90,7 @@ extension PtraceTests {
       let pipe = try FileDescriptor.pipe()
       let alive = dup(pipe.writing.rawValue)
       let process = try onTracer { tracer in
-        let process = try tracer.launch(LaunchRequest([program.path, output]))
+        let process = try tracer.launch(LaunchRequest([program.path, output, "/dev/null"]))
         close(alive)
         // Inside the loop: r10 and r11 hold the known value.
         #expect(
