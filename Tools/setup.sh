@@ -7,7 +7,9 @@
 set -eu
 
 build="libcapstone-dev libzstd-dev pkg-config gcc g++ libc6-dev binutils make"
-tests="python3 python3-venv valgrind spin hyperfine uftrace dpkg-dev tcl xz-utils ca-certificates"
+tests="python3 python3-venv valgrind spin hyperfine uftrace dpkg-dev tcl xz-utils ca-certificates libunwind8"
+# LLVM's unwinder: any version will do, and each excludes the others.
+[ -e /usr/lib/x86_64-linux-gnu/libunwind.so.1 ] || tests="$tests libunwind-19"
 
 [ "${1:-}" = --list ] && { echo $build $tests; exit 0; }
 command -v swift >/dev/null || {

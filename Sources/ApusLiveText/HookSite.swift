@@ -14,6 +14,8 @@ package struct HookSite: Sendable, Hashable {
     case arm
     /// Looks at its own return address.
     case giveBack
+    /// Locks all memory in place: pages are locked as they are touched.
+    case lock
     /// Is called when the set of libraries changes.
     case loader
   }
@@ -24,6 +26,8 @@ package struct HookSite: Sendable, Hashable {
   package var address: Address
   /// Bytes from `address` on that belong to the function, or pad up to the next one.
   package var code: [UInt8]
+  /// For ``Purpose/land``: whose it is.
+  package var unwinder = Unwinder.libgcc
 
   package init(purpose: Purpose, name: String, address: Address, code: [UInt8]) {
     self.purpose = purpose
@@ -32,28 +36,24 @@ package struct HookSite: Sendable, Hashable {
     self.code = code
   }
 
-  /// The functions by purpose. libgcc's names; `_dl_debug_state` is the debugger interface of glibc and musl.
+  /// The functions by purpose. The unwinders' are those of the C++ ABI; `_dl_debug_state` is the debugger interface of glibc
+  /// and musl.
   private static let names: [(Purpose, [String])] = [
     (
       .disarm,
       [
         "_Unwind_RaiseException", "_Unwind_Resume", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind",
-        "_Unwind_Backtrace",
+        "_Unwind_Backtrace", "unw_backtrace",
       ]
     ),
     (.land, ["_Unwind_SetIP"]),
     (.giveBack, ["dlopen", "dlmopen", "dlsym", "dlvsym"]),
+    (.lock, ["mlockall"]),
     (.loader, ["_dl_debug_state"]),
   ]
 
-  /// The name of the function after whose return frames are armed.
-  package static let walker = "_Unwind_Backtrace"
-
-  /// Where libgcc's unwinder context keeps the canonical frame address: behind its array of register pointers
-  /// (DWARF registers 0–16 and the end mark on x86_64).
-  package static func cfaOffset(_ architecture: Architecture) -> Int32? {
-    architecture == .x86_64 ? 18 * 8 : nil
-  }
+  /// The names of the functions after whose return frames are armed.
+  package static let walkers: Set = ["_Unwind_Backtrace", "unw_backtrace"]
 
   /// The hooks that a module needs: those in its dynamic symbols, and in its symbol table (static programs, and
   /// libraries with an unwinder of their own).
@@ -61,11 +61,9 @@ package struct HookSite: Sendable, Hashable {
     in image: ELFImage, purposes: Set<Purpose>
   ) throws(ELFError) -> [HookSite] {
     let functions = try image.functions()
-    // LLVM's unwinder keeps its context differently: nothing is known of where it lands.
-    let isLLVM = functions.contains { $0.names.contains("__unw_step") || $0.names.contains("unw_step") }
+    var unwinder: Unwinder?
     var wanted: [String: Purpose] = [:]
     for (purpose, names) in Self.names where purposes.contains(purpose) {
-      if purpose == .land, isLLVM { continue }
       for name in names { wanted[name] = purpose }
     }
     var result: [HookSite] = []
@@ -77,7 +75,12 @@ package struct HookSite: Sendable, Hashable {
       let next = index + 1 < functions.endIndex ? functions[index + 1].address : function.address + 64
       let bound = max(function.address + function.size, min(next, function.address + function.size + 16))
       let code = try image.bytes(at: function.address, upTo: min(bound - function.address, 1 << 16))
-      result.append(HookSite(purpose: purpose, name: name, address: function.address, code: code))
+      var hook = HookSite(purpose: purpose, name: name, address: function.address, code: code)
+      if purpose == .land {
+        hook.unwinder = unwinder ?? Unwinder(functions)
+        unwinder = hook.unwinder
+      }
+      result.append(hook)
     }
     return result
   }
@@ -87,11 +90,17 @@ package struct HookSite: Sendable, Hashable {
     switch purpose {
     case .disarm: return .disarmHook()
     case .land:
-      guard let offset = Self.cfaOffset(architecture) else { return nil }
+      guard let offset = unwinder.landingOffset(architecture) else { return nil }
       return .landHook(cfaOffset: offset, frameDistance: 8)
     case .arm: return .armHook(environment: environment)
     case .giveBack: return .giveBackHook()
     case .loader: return .loaderHook()
+    case .lock: return .passHook()
     }
+  }
+
+  /// Code that runs before the function's own, as the architecture has it; empty for most.
+  package func prologue(_ architecture: Architecture) -> [UInt8] {
+    purpose == .lock && architecture == .x86_64 ? X86_64Prologues.lockOnFault : []
   }
 }

@@ -19,8 +19,8 @@ package enum LiveTextError: Error, Sendable {
   case noGap(near: AddressRange, bytes: UInt64)
   /// The process may not have the memory that tracing needs.
   case noMemory(bytes: UInt64, errno: Errno)
-  /// The process may not have files as large as its trace's memory.
-  case fileLimit(bytes: UInt64)
+  /// The process may not have files as large as its trace's memory, nor can it be shared memory of another kind.
+  case fileLimit(bytes: UInt64, SystemError)
   /// An arena is full.
   case arenaFull(base: Address)
   /// More arenas than trampolines can look through.
@@ -39,8 +39,8 @@ extension LiveTextError: CustomStringConvertible {
       "no free \(bytes >> 10) KiB of addresses within branch range of 0x\(String(near.start, radix: 16))"
     case .noMemory(let bytes, let errno):
       "the process cannot have \(bytes >> 20) MiB of address space for its trace (\(errno)): raise its limit (ulimit -v)"
-    case .fileLimit(let bytes):
-      "the process may not have a memory file of \(bytes >> 20) MiB for its trace: raise its limit on file sizes (ulimit -f)"
+    case .fileLimit(let bytes, let error):
+      "the process may not have a memory file of \(bytes >> 20) MiB for its trace (\(error)): raise its limit on file sizes (ulimit -f)"
     case .arenaFull(let base): "the arena at 0x\(String(base, radix: 16)) is full"
     case .tooManyArenas(let limit): "more than \(limit) arenas"
     }

@@ -28,7 +28,8 @@ package struct ModuleImage: Sendable {
     var result: [Mapped] = []
     var places: [String: Int] = [:]
     for mapping in mappings {
-      guard let name = mapping.name, name.hasPrefix("/"), !name.hasPrefix("/memfd:"), mapping.inode != 0
+      guard let name = mapping.name, name.hasPrefix("/"), mapping.inode != 0,
+        !name.hasPrefix("/memfd:"), !name.hasPrefix("/SYSV")
       else {
         continue
       }

@@ -147,6 +147,9 @@ package final class SessionMemory {
     }
   }
 
+  /// The addresses that the session takes, in bytes, arenas apart; pages exist of a small part of them only.
+  package var reservedBytes: UInt64 { mirrorRange.end - contextRange.start }
+
   /// What the programs must know.
   package func environment(
     slowReturn: Address, isTimed: Bool, waitsForRoom: Bool, depthLimit: Int32?

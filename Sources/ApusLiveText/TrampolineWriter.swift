@@ -96,13 +96,16 @@ package final class TrampolineWriter {
     return restartable[low - 1].start
   }
 
-  /// Makes a stub that runs a program and then instructions that were moved from `code`, which stand at `address` in the
-  /// process; gives what to write there.
+  /// Makes a stub that runs a program, then `prologue`, and then instructions that were moved from `code`, which stand at
+  /// `address` in the process; gives what to write there.
   package func displace(
-    _ program: ProbeProgram, code: [UInt8], at address: Address, displacer: CodeDisplacer
+    _ program: ProbeProgram, prologue: [UInt8] = [], code: [UInt8], at address: Address,
+    displacer: CodeDisplacer
   ) throws(DisplacementError) -> [UInt8] {
-    let place = try lifted { () throws(LiveTextError) in try arena.allocate(CodeDisplacer.room) }
-    let bytes = try displacer.displaced(code, at: address, to: place)
+    let place = try lifted { () throws(LiveTextError) in
+      try arena.allocate(prologue.count + CodeDisplacer.room)
+    }
+    let bytes = prologue + (try displacer.displaced(code, at: address, to: place + UInt64(prologue.count)))
     let stub = try lifted { () throws(LiveTextError) in
       try arena.write(bytes, at: place)
       return try self.stub(program, body: place)

@@ -63,6 +63,11 @@ package struct RemoteCaller {
     _ = try call(.close, UInt64(bitPattern: Int64(descriptor)))
   }
 
+  /// shmat(2) at `address`.
+  package func shmat(_ segment: Int32, at address: Address, flags: Int32) throws(TraceError) -> Address {
+    try call(.shmat, UInt64(bitPattern: Int64(segment)), address, UInt64(bitPattern: Int64(flags)))
+  }
+
   /// membarrier(2); gives its result (the mask of commands for MEMBARRIER_CMD_QUERY).
   @discardableResult
   package func membarrier(command: Int32, flags: UInt32 = 0) throws(TraceError) -> UInt64 {

@@ -28,6 +28,7 @@ package enum RemoteSystemCall: String, Sendable, Hashable, CaseIterable {
   case ftruncate
   case close
   case membarrier
+  case shmat
   case getpid
 }
 

@@ -19,6 +19,8 @@ final class DrainWorker: @unchecked Sendable {
     case threads([ThreadRecord])
     case modules([ModuleRecord])
     case functions([FunctionRecord])
+    /// There is something to record: an older trace may go.
+    case replace
     /// Everything is over.
     case stop
   }
@@ -27,6 +29,7 @@ final class DrainWorker: @unchecked Sendable {
     var requests: [Request] = []
     var closed: [RingReader] = []
     var failure: TraceWriteError?
+    var hasBegun = false
     var hasStopped = false
     var calls: UInt64 = 0
   }
@@ -67,8 +70,12 @@ final class DrainWorker: @unchecked Sendable {
     while !state.withLock({ $0.hasStopped }) { usleep(200) }
   }
 
-  /// The thread's body; returns after `stop`.
+  /// The writer is the thread's from here on.
+  func begin() { state.withLock { $0.hasBegun = true } }
+
+  /// The thread's body; waits for `begin`, and returns after `stop`.
   func run() {
+    while !state.withLock({ $0.hasBegun }) { usleep(100) }
     drainUntilStopped()
     state.withLock { $0.hasStopped = true }
   }
@@ -94,6 +101,7 @@ final class DrainWorker: @unchecked Sendable {
           case .threads(let records): try writer.add(threads: records)
           case .modules(let records): try writer.add(modules: records)
           case .functions(let records): try writer.add(functions: records)
+          case .replace: try writer.replace()
           case .stop: stopping = true
           }
         }

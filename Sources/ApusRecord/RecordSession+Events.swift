@@ -55,10 +55,11 @@ extension RecordSession {
     case .exited(let status):
       if thread == asked { asked = nil }
       if thread == process { self.status = status }
-      if threads[thread] != nil { try end(thread: thread) }
+      if event.process == process { try end(thread: thread) }
     case .exiting:
       if thread == asked { asked = nil }
       if event.process == process { try end(thread: thread) }
+      if thread == process { noteAddressLimit() }
       try resume(thread)
     case .executed(let former, _):
       if event.process == process { try leaveImage(former: former) }
@@ -98,7 +99,7 @@ extension RecordSession {
       }
       if mark == 0 {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
-        let context = try context(of: thread, memory: child)
+        let context = try threadPointer(of: thread, memory: child).flatMap { contexts.index(of: $0) }
         try lifting { () throws(LiveTextError) in
           try memory.sever(in: caller, context: context, memory: child)
         }
@@ -114,17 +115,30 @@ extension RecordSession {
   /// a recorded thread too, two would write where one may: that thread is not recorded any more either.
   private func separate(_ thread: ThreadID, memory: ProcessMemory) throws(RecordError) {
     note("a process that shares the program's memory is not recorded")
-    guard let index = try context(of: thread, memory: memory) else { return }
-    note("two tasks share one thread pointer: both are not recorded from there on")
-    try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: memory) }
+    guard let pointer = try threadPointer(of: thread, memory: memory) else { return }
+    try giveUpShared(pointer, memory: memory)
   }
 
-  /// The index of the context that a task uses by its thread pointer, whichever process it is of.
-  private func context(of thread: ThreadID, memory: ProcessMemory) throws(RecordError) -> Int? {
+  /// A program that limits its own addresses may have got no memory, since what we reserve counts.
+  private func noteAddressLimit() {
+    guard isLive, let memory else { return }
+    do throws(SystemError) {
+      guard let limit = try ResourceLimit.addressSpace(of: process), limit < memory.reservedBytes else {
+        return
+      }
+      note(
+        "the program limits itself to \(limit >> 20) MiB of addresses (RLIMIT_AS), and the "
+          + "\(memory.reservedBytes >> 20) MiB that apus reserves count: it may have got no memory; set the limit "
+          + "before it starts (ulimit -v), and less is reserved")
+    } catch { logger.debug("\(error)") }
+  }
+
+  /// The word that a task's trampolines find its context by, whichever process it is of; nil if it has none.
+  private func threadPointer(of thread: ThreadID, memory: ProcessMemory) throws(RecordError) -> UInt64? {
     let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
     guard base != 0 else { return nil }
     let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
-    return contexts?.index(of: word == 0 ? base : word)
+    return word == 0 ? base : word
   }
 
   /// The process has become another program: nothing of the session is left in it.

@@ -14,7 +14,7 @@ extension RecordSession {
   /// 2. A bootstrap gate, and through it the session's memory and the first arena, with a gate of its own.
   /// 3. The main thread's context.
   /// 4. Sites and hooks of all modules.
-  /// 5. The thread that drains; the program runs.
+  /// 5. The thread that drains; the trace takes the place of an older one; the program runs.
   ///
   /// Should we be killed at any point, the process runs on: what was changed so far leads nowhere, or works by itself.
   func start() throws(RecordError) {
@@ -62,6 +62,9 @@ extension RecordSession {
     try begin(thread: process)
     try install(found)
     do throws(SystemError) { _ = try SystemThread { worker.run() } } catch { throw .process(.system(error)) }
+    // Up to here whatever goes wrong leaves an older trace of that name as it is.
+    if recordsAnything { try lifting { () throws(TraceWriteError) in try writer.replace() } }
+    worker.begin()
     try lifting { () throws(TraceError) in try tracer.resume(process, signal: 0) }
   }
 

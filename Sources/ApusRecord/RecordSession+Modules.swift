@@ -174,7 +174,13 @@ extension RecordSession {
       buildID: buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(), bias: image.bias)
     worker?.send(.modules([record]))
     worker?.send(.functions(records))
+    if recordsAnything { worker?.send(.replace) }
     logger.debug("\(image.path): \(records.count) sites enabled")
+  }
+
+  /// Whether any function has been chosen; without one that is a root, the others are not recorded either.
+  var recordsAnything: Bool {
+    functionCount > 0 && (rootCount > 0 || options.roots.isEmpty || !options.functions.isEmpty)
   }
 
   private func program(
@@ -200,7 +206,7 @@ extension RecordSession {
 
   /// Sets the hooks of a module. A hook that cannot be set is noted; what depends on it is said there.
   private func installHooks(_ module: FoundModule) throws(RecordError) {
-    var purposes: Set<HookSite.Purpose> = [.loader]
+    var purposes: Set<HookSite.Purpose> = [.loader, .lock]
     if options.level == .graph { purposes.formUnion([.disarm, .land, .giveBack]) }
     var hooks: [HookSite]
     do throws(ELFError) { hooks = try HookSite.find(in: module.image.image, purposes: purposes) } catch {
@@ -213,7 +219,7 @@ extension RecordSession {
       note("\(error): exceptions through recorded functions are not safe")
       return
     }
-    for hook in hooks where hook.name == HookSite.walker {
+    for hook in hooks where HookSite.walkers.contains(hook.name) {
       let returns = displacer.returnSites(hook.code, at: hook.address) ?? []
       hooks += returns.map {
         HookSite(purpose: .arm, name: hook.name, address: $0.address, code: $0.code)
@@ -229,7 +235,9 @@ extension RecordSession {
       }
       let made: [UInt8]
       do throws(DisplacementError) {
-        made = try trampolines.displace(program, code: there, at: address, displacer: displacer)
+        made = try trampolines.displace(
+          program, prologue: hook.prologue(tracer.architecture), code: there, at: address,
+          displacer: displacer)
       } catch {
         hookFailures.append("\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): \(error)")
         continue

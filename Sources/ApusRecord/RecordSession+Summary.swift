@@ -38,13 +38,16 @@ extension RecordSession {
         "the program waited ten seconds for room in vain, \(memory.counter(.gaveUp)) times: calls were lost then"
       )
     }
-    let lacksRoots = !options.roots.isEmpty && options.functions.isEmpty && rootCount == 0
-    if failure == nil, functionCount == 0 || lacksRoots { failure = .nothingChosen(sites: usableSites) }
+    if failure == nil, !recordsAnything { failure = .nothingChosen(sites: usableSites) }
     if failure == nil {
       do throws(TraceWriteError) {
         if !counted.isEmpty { try writer.add(counts: counted, process: Self.processKey) }
         if !lost.isEmpty { try writer.add(lost: lost, process: Self.processKey) }
         try writer.add(sites: sites, process: Self.processKey)
+        try writer.flush()
+        if options.level == .graph {
+          slowPaths.append(NamedCount(name: "tail_calls", count: writer.tailCalls))
+        }
         try writer.add(slowPaths: slowPaths, process: Self.processKey)
         try writer.finish(anchor: Self.anchor())
       } catch { failure = .trace(error) }

@@ -20,11 +20,8 @@ extension RecordSession {
     let word = try lifting { () throws(ApusProcess.MemoryError) in try target.readWord(base) }
     let threadPointer = word == 0 ? base : word
     takeBackBuffers()
-    if let index = contexts?.index(of: threadPointer) {
-      note("two tasks share one thread pointer: both are not recorded from there on")
-      try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: target) }
-      return
-    }
+    try giveUpShared(threadPointer, memory: target)
+    if shared[threadPointer]?.insert(thread) != nil { return }
     guard let index = contexts?.place(for: threadPointer) else {
       note("there is no room for more threads: the calls of some are counted as lost")
       return
@@ -62,8 +59,28 @@ extension RecordSession {
     threads[thread] = RecordedThread(record: record, context: index, ring: ring)
   }
 
+  /// Another task has this thread pointer: two would write where one may, so the thread that was recorded is not any more.
+  /// Nor is any other with that thread pointer, until the last thread of the process that has it is over.
+  func giveUpShared(_ threadPointer: UInt64, memory: ProcessMemory) throws(RecordError) {
+    guard let index = contexts?.index(of: threadPointer) else { return }
+    note("two tasks share one thread pointer: both are not recorded from there on")
+    try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: memory) }
+    guard let owner = threads.first(where: { $0.value.context == index && !$0.value.isGivenUp })?.key else {
+      return
+    }
+    threads[owner]?.isGivenUp = true
+    shared[threadPointer] = [owner]
+  }
+
+  private func leaveShared(_ thread: ThreadID) {
+    for (threadPointer, sharers) in shared where sharers.contains(thread) {
+      shared[threadPointer] = sharers.count == 1 ? nil : sharers.subtracting([thread])
+    }
+  }
+
   /// A thread runs no more: its context may be another's, its ring is emptied for good.
   func end(thread: ThreadID) throws(RecordError) {
+    leaveShared(thread)
     guard let recorded = threads.removeValue(forKey: thread), let worker else { return }
     takeCounts(context: recorded.context)
     var record = recorded.record
@@ -72,9 +89,11 @@ extension RecordSession {
     if let ring = recorded.ring { worker.send(.close(ring)) }
     guard isLive else { return }
     let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
-    do throws(ApusProcess.MemoryError) { try contexts?.retire(recorded.context, in: target) } catch {
-      // The process is going as a whole.
-      logger.debug("context of thread \(thread): \(error)")
+    if !recorded.isGivenUp {
+      do throws(ApusProcess.MemoryError) { try contexts?.retire(recorded.context, in: target) } catch {
+        // The process is going as a whole.
+        logger.debug("context of thread \(thread): \(error)")
+      }
     }
     if recorded.ring == nil { contexts?.release(recorded.context) }
   }

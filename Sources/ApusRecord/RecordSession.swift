@@ -49,6 +49,9 @@ package final class RecordSession {
   /// Threads that are being recorded.
   var threads: [ThreadID: RecordedThread] = [:]
   var threadCount: UInt32 = 0
+  /// Thread pointers that several tasks have, none of which is recorded for that reason, and which of the process's threads
+  /// have them.
+  var shared: [UInt64: Set<ThreadID>] = [:]
   /// The thread that was asked to stop, so that the loader can be answered.
   var asked: ThreadID?
   /// The thread whose event is being handled: remote calls can be made in it.
@@ -70,12 +73,14 @@ package final class RecordSession {
     var record: ThreadRecord
     var context: Int
     var ring: RingReader?
+    /// The context has been taken away: another task has its thread pointer too.
+    var isGivenUp = false
   }
 
   /// The key of the one process that a recording has.
   static let processKey: UInt32 = 1
 
-  /// Opens the trace file; nothing is started yet.
+  /// Opens the trace file, which stays as it is; nothing is started yet.
   package init(_ options: RecordOptions, logger: Logger) throws(RecordError) {
     self.options = options
     self.logger = logger
@@ -97,7 +102,8 @@ package final class RecordSession {
       writer = try TraceWriter(
         path: options.output,
         clock: ClockDescription(
-          kind: options.isTimed ? .timeStampCounter : .none, frequency: frequency, first: anchor))
+          kind: options.isTimed ? .timeStampCounter : .none, frequency: frequency, first: anchor),
+        replacing: false)
       try writer.setMode(returns: options.level == .graph, timed: options.isTimed)
     } catch { throw .trace(error) }
   }
@@ -120,6 +126,9 @@ package final class RecordSession {
 
   /// Records from the program's start to its end.
   package func run() throws(RecordError) -> RecordResult {
+    defer {
+      do throws(TraceWriteError) { try writer.discard() } catch { logger.debug("\(error)") }
+    }
     try start()
     try followEvents()
     return finish()

@@ -45,9 +45,10 @@ package struct Errno: RawRepresentable, Sendable, Hashable {
 }
 
 extension Errno: CustomStringConvertible {
-  /// The C library's words for it.
+  /// The C library's words for it, and what to do where that is the same whatever failed.
   package var description: String {
     guard let text = unsafe strerror(rawValue) else { return "error \(rawValue)" }
-    return unsafe String(cString: text)
+    let words = unsafe String(cString: text)
+    return rawValue == EMFILE ? words + ": raise the limit (ulimit -n)" : words
   }
 }

@@ -19,6 +19,13 @@ extension FileDescriptor {
     return FileDescriptor(owning: Int32(number))
   }
 
+  /// Removes a file's name.
+  package static func unlink(_ path: String) throws(SystemError) {
+    try Kernel.call("unlink", path) {
+      unsafe path.withCString { Kernel.raw(APUS_SYS_unlinkat, Int(AT_FDCWD), Int(bitPattern: $0), 0) }
+    }
+  }
+
   /// An anonymous file in memory (memfd_create).
   ///
   /// - Parameter executable: asks for MFD_EXEC, otherwise MFD_NOEXEC_SEAL; kernels before 6.3 know neither and

@@ -52,6 +52,18 @@ package final class MappedMemory: @unchecked Sendable {
     self.count = count
   }
 
+  /// Maps a segment of shared memory, which has `count` bytes, for reading and writing.
+  init(segment: Int32, count: Int) throws(SystemError) {
+    let address = try Kernel.call("shmat", "segment \(segment)") {
+      Kernel.raw(APUS_SYS_shmat, Int(segment), 0, 0)
+    }
+    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: address) else {
+      throw SystemError(call: "shmat", errno: .noMemory, context: "gave address 0")
+    }
+    unsafe start = pointer
+    self.count = count
+  }
+
   deinit {
     _ = unsafe Kernel.raw(APUS_SYS_munmap, Int(bitPattern: start), count)
   }

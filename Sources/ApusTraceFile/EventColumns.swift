@@ -33,6 +33,8 @@ struct ThreadClock {
   private(set) var events: UInt32 = 0
   /// Calls among those.
   private(set) var calls: UInt32 = 0
+  /// Tail calls among those.
+  private(set) var tails: UInt32 = 0
   /// There were `stack` events.
   private(set) var sawStacks = false
   /// Time of the first event.
@@ -50,7 +52,7 @@ struct ThreadClock {
   mutating func begin(clock: ThreadClock, timed: Bool) {
     for index in sizes.indices { sizes[index] = 0 }
     rings.reset()
-    (pendingReturns, identifierCount, words, events, calls) = (0, 0, 0, 0, 0)
+    (pendingReturns, identifierCount, words, events, calls, tails) = (0, 0, 0, 0, 0, 0)
     sawStacks = false
     (hasFirst, first) = (false, 0)
     self.clock = clock
@@ -151,6 +153,7 @@ struct ThreadClock {
         unsafe target.pointee = function
         unsafe target += 1
         unsafe slots[Int((top &- 1) & ringMask)] = function
+        tails &+= 1
       }
       if timed {
         let age = (drainCounter &- word >> EventWord.timeShift) & timeMask
@@ -283,6 +286,7 @@ struct ThreadClock {
       put(identifier: function)
       rings.replace(function)
       calls &+= 1
+      tails &+= 1
       put(step: step, column: 4)
     default:
       let subkind = (word >> EventWord.subkindShift) & 63

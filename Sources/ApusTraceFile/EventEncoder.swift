@@ -6,6 +6,8 @@ final class EventEncoder {
   private var columns = EventColumns()
   private let matcher = Compressor(.matches)
   private let coder = Compressor(.literals)
+  /// Tail calls, in all chunks.
+  private(set) var tailCalls: UInt64 = 0
 
   /// Starts a chunk.
   func begin(clock: ThreadClock, timed: Bool) { columns.begin(clock: clock, timed: timed) }
@@ -49,6 +51,7 @@ final class EventEncoder {
     header.storedSize = UInt32(at - offset)
     header.events = columns.events
     header.calls = columns.calls
+    tailCalls += UInt64(columns.tails)
     if columns.sawStacks { header.flags.insert(.stacks) }
     return columns.clock
   }

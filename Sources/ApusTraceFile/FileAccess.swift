@@ -1,19 +1,61 @@
 import ApusSystem
 import Glibc
 
-/// A file that is written from its start to its end.
+/// A file that is written from its start to its end, and whose former contents stay until it is known that there will
+/// be new ones.
+///
+/// Opening changes nothing. What is appended up to ``replace()`` is held in memory.
 final class OutputFile {
+  private let path: String
   private let descriptor: FileDescriptor
+  /// The file was made by us: nobody misses it.
+  private let isNew: Bool
+  /// What waits for ``replace()``; nil after it.
+  private var held: [UInt8]? = []
   /// Bytes that are in the file, whole chunks only.
   private(set) var size: UInt64 = 0
 
-  /// Creates the file, or empties it.
-  init(creating path: String) throws(SystemError) {
-    descriptor = try FileDescriptor.open(path, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o666)
+  /// Opens the file, or creates it.
+  init(opening path: String) throws(SystemError) {
+    self.path = path
+    do throws(SystemError) {
+      descriptor = try FileDescriptor.open(path, flags: O_WRONLY)
+      isNew = false
+    } catch {
+      guard error.errno == .noSuchFile else { throw error }
+      // Not O_EXCL: the name may be a link to a file that is not there yet.
+      descriptor = try FileDescriptor.open(path, flags: O_WRONLY | O_CREAT, mode: 0o666)
+      isNew = true
+    }
+  }
+
+  /// Empties the file, and writes what was held. Once is enough; again changes nothing.
+  func replace() throws(SystemError) {
+    guard let held else { return }
+    do throws(SystemError) { try descriptor.truncate(to: 0) } catch {
+      // A pipe or a device has no former contents.
+      guard error.errno == .invalidArgument else { throw error }
+    }
+    self.held = nil
+    var failure: SystemError?
+    unsafe held.withUnsafeBytes { bytes in
+      do throws(SystemError) { try unsafe append(bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Nothing was written, and nothing will be: a file that we made goes away again.
+  func discard() throws(SystemError) {
+    guard held != nil, isNew, try descriptor.size() == 0 else { return }
+    try FileDescriptor.unlink(path)
   }
 
   /// Appends all of `bytes`, or throws; in that case, if the file can be cut, nothing of them stays.
   func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    guard held == nil else {
+      unsafe held?.append(contentsOf: bytes)
+      return
+    }
     do throws(SystemError) {
       try unsafe descriptor.writeFully(bytes)
     } catch {

@@ -1,3 +1,5 @@
+import ApusSystem
+
 /// Writes a trace file, for one thread that drains buffers; see ``TraceFormat``.
 ///
 /// Every call may write, and throws ``TraceWriteError`` if that fails; from then on every call throws the
@@ -22,16 +24,22 @@ package final class TraceWriter {
 
   /// Events written or waiting.
   package private(set) var words: UInt64 = 0
+  /// Tail calls among the events that wait no more.
+  package var tailCalls: UInt64 { encoder.tailCalls }
   /// Bytes in the file.
   package var bytesWritten: UInt64 { file.size }
 
-  /// Creates the file and writes its header. `budget` bounds the bytes of words that wait to be written, over
-  /// all threads together.
-  package init(path: String, clock: ClockDescription, budget: Int = 64 << 20) throws(TraceWriteError) {
+  /// Opens the file, or creates it, and writes its header. `budget` bounds the bytes of words that wait to be written,
+  /// over all threads together.
+  ///
+  /// - Parameter replacing: false: what stands in the file stays until ``replace()``; what is written is held until then.
+  package init(
+    path: String, clock: ClockDescription, budget: Int = 64 << 20, replacing: Bool = true
+  ) throws(TraceWriteError) {
     self.path = path
     self.budget = budget
     do {
-      file = try OutputFile(creating: path)
+      file = try OutputFile(opening: path)
     } catch {
       throw TraceWriteError(path: path, cause: error, validBytes: 0)
     }
@@ -49,13 +57,27 @@ package final class TraceWriter {
     unsafe store(
       Checksum.xxh64(UnsafeRawBufferPointer(start: header.base, count: 88)), header.base, 88)
     unsafe try append(UnsafeRawBufferPointer(header.bytes))
+    if replacing { try replace() }
+  }
+
+  /// The trace takes the place of what was in the file. Again changes nothing.
+  package func replace() throws(TraceWriteError) {
+    try orFail { () throws(SystemError) in try file.replace() }
+  }
+
+  /// After the last call of another function: without ``replace()``, a file that was made for the trace is removed.
+  package func discard() throws(TraceWriteError) {
+    do { try file.discard() } catch { throw TraceWriteError(path: path, cause: error, validBytes: 0) }
   }
 
   private func append(_ bytes: UnsafeRawBufferPointer) throws(TraceWriteError) {
+    try orFail { () throws(SystemError) in unsafe try file.append(bytes) }
+  }
+
+  /// The first failure is every later call's.
+  private func orFail(_ body: () throws(SystemError) -> Void) throws(TraceWriteError) {
     if let failure { throw failure }
-    do {
-      unsafe try file.append(bytes)
-    } catch {
+    do throws(SystemError) { try body() } catch {
       let failure = TraceWriteError(path: path, cause: error, validBytes: file.size)
       self.failure = failure
       throw failure

@@ -190,6 +190,7 @@ extension LaunchingTests {
         let worker = DrainWorker(
           writer: try trace.writer(), memory: laboratory.memory, waker: laboratory.tracer.waker)
         let drain = try SystemThread { worker.run() }
+        worker.begin()
         var rings: [RingReader] = []
         var writers: [SystemThread] = []
         for thread in 1...threads {

@@ -1,6 +1,7 @@
 import ApusProbe
 import ApusSystem
 import ApusTraceFile
+import Glibc
 import Testing
 
 @Suite struct RecordTests {
@@ -64,6 +65,29 @@ import Testing
       #expect(error.cause.call == "open")
       #expect(error.description.contains("No such file"))
     }
+  }
+
+  @Test func aFormerFileStaysUntilItIsReplaced() throws {
+    let file = TemporaryFile()
+    let former = [UInt8](repeating: 7, count: 1 << 16)
+    try file.write(former)
+    let writer = try TraceWriter(path: file.path, clock: testClock, replacing: false)
+    try writer.add(processes: [ProcessRecord(key: 1, pid: 9, executable: "/p", start: 0)])
+    try writer.discard()
+    #expect(try file.read() == former)
+    try writer.replace()
+    try writer.replace()
+    try writer.discard()
+    try writer.finish(anchor: nil)
+    let reader = try TraceReader(path: file.path)
+    #expect(reader.isComplete && reader.contents.processes.count == 1)
+    #expect(reader.fileSize == writer.bytesWritten)
+  }
+
+  @Test func aFileThatWasMadeForNothingGoesAway() throws {
+    let file = TemporaryFile()
+    try TraceWriter(path: file.path, clock: testClock, replacing: false).discard()
+    #expect(unsafe access(file.path, F_OK) != 0)
   }
 
   @Test func pendingMemoryIsBounded() throws {

@@ -62,6 +62,7 @@ import Testing
     }
     let calls = expected.joined().count { $0.kind == .entry || $0.kind == .tail }
     #expect(reader.calls == UInt64(calls))
+    #expect(writer.tailCalls == UInt64(expected.joined().count { $0.kind == .tail }))
     #expect(reader.events == UInt64(expected.joined().count))
   }
 

@@ -128,13 +128,22 @@ def test_a_full_disk_does_not_harm_the_program(bench):
 
 
 def test_a_program_that_may_not_write_large_files(bench):
-    """A limit on the program's files is for files: it is recorded, or the message says what stands in the way."""
-    trace = bench.file()
-    run = Run(["sh", "-c", "ulimit -f 2000; exec \"$@\"", "sh", bench.apus, "record", "-o", trace, "--", bench.path("calls")])
-    if run.status == 125:
-        run.expect(125, err="ulimit -f")
-    else:
+    """A limit on the program's files is for files, not for the memory that is shared with it."""
+    for limit, level in ((2000, "graph"), (2000, "count"), (20, "graph"), (20, "count")):
+        trace = bench.file()
+        run = Run(["sh", "-c", f"ulimit -f {limit}; exec \"$@\"", "sh", bench.apus, "record", "-o", trace, "--level", level,
+                   "--", bench.path("calls")])
         run.expect(0, out="6\n")
+        equal(bench.trace(trace).calls(), {"main": 1, "a": 1, "b": 2, "c": 6}, f"{limit} {level}")
+        Run(["sh", "-c", f"ulimit -f {limit}; exec \"$@\"", "sh", bench.apus, "record", "-o", trace, "--level", level,
+             "--", bench.path("forks")]).expect(4)
+
+
+def test_a_library_that_is_opened_when_no_files_may_be_written(bench):
+    """The kernel's signal about the limit must not come to the program."""
+    for level in ("graph", "count"):
+        trace = bench.record(["--level", level], "unwriting", bench.path("wide.so"), status=7)
+        equal(trace.calls(), {"main": 1, "own": 1, "plugin_entry": 1, "wide_1000": 1}, level)
 
 
 def test_failures_of_the_other_commands(bench):

@@ -173,6 +173,18 @@ def test_exec(bench):
     bench.record([], "execs", "/bin/sh", "-c", "kill -9 $$", status=137)
 
 
+def test_tasks_that_share_a_thread_pointer(bench):
+    """Two are noticed, a third is not taken for a thread of its own, and the thread pointer's next owner is recorded."""
+    for level in ("graph", "entry"):
+        trace = bench.record(["--level", level], "shared")
+        equal(trace.made.out, "again\n")
+        check("share one thread pointer" in trace.made.err, trace.made.err)
+        equal(trace.info()["threads"], 3, level)
+        equal(trace.calls(), {"main": 1, "work": 2}, level)
+        trace.consistent()
+    bench.record(["--level", "count"], "shared")
+
+
 def public(bench):
     """A directory that nobody may write in."""
     path = os.path.join(bench.directory, "nobody")
@@ -230,12 +242,22 @@ def test_programs_that_change_their_user(bench):
 
 
 def test_limits_of_the_program(bench):
-    """Few descriptors, little address space: recorded, or one line that says which limit."""
-    for limit in ("ulimit -n 8", "ulimit -v 2000000", "ulimit -s 256"):
+    """Few descriptors, little address space: recorded, or one line that says which limit, and the program does not run."""
+    limits = [f"ulimit -n {number}" for number in range(4, 20)] + ["ulimit -v 2000000", "ulimit -s 256"]
+    for limit in limits:
         trace = bench.file()
         run = Run(["sh", "-c", limit + '; exec "$@"', "sh", bench.apus, "record", "-o", trace, bench.path("calls")])
         if run.status == 0:
             equal(bench.trace(trace).calls(), {"main": 1, "a": 1, "b": 2, "c": 6}, limit)
+            equal(run.out, "6\n", limit)
         else:
-            run.expect(125, out="", err=["apus: error: "])
-            check("Too many open files" in run.err or limit[:9] in run.err, limit, run.err)
+            run.expect(125, out="", err=["apus: error: ", limit[:9]])
+            equal(run.err.count("\n"), 1, limit + ": " + run.err)
+
+
+def test_a_program_that_limits_its_own_addresses(bench):
+    """What is reserved for tracing counts: that must be said."""
+    run = bench.run("record", "-o", bench.file(), bench.path("small"))
+    check(run.status in (0, 3), run.status, run.err)
+    check(run.status == 0 or "RLIMIT_AS" in run.err, run.err)
+    check("RLIMIT_AS" not in bench.run("record", "-o", bench.file(), bench.path("calls")).expect(0).err, "without a limit")

@@ -118,12 +118,13 @@ def test_info(bench):
     equal(info["bytes"], os.path.getsize(trace.path))
     equal(info["command"], [bench.path("calls"), "0"])
     equal({key: info["sites"][key] for key in ("found", "enabled", "refused")}, {"found": 4, "enabled": 3, "refused": {}})
-    for key in ("unmatched_returns", "unwound", "re_armed", "stack_full"):
+    for key in ("unmatched_returns", "unwound", "re_armed", "stack_full", "tail_calls"):
         check(key in info["slow_paths"], key, "is missing")
     text = bench.run("info", trace.path).expect(0).out
     for word in ("calls", "lost", "threads", "clock", "bytes", bench.path("calls")):
         check(word in text, word, "is not in", text)
     equal(bench.record([], "roots").info()["slow_paths"]["unwound"] > 0, True, "unwound frames")
+    check("tail_calls" in text, "tail_calls is not in", text)
 
 
 def exports(bench, trace):

@@ -19,11 +19,12 @@ sys.dont_write_bytecode = True
 import behaviour_ends  # noqa: E402
 import behaviour_options  # noqa: E402
 import behaviour_processes  # noqa: E402
+import behaviour_traces  # noqa: E402
 import behaviour_views  # noqa: E402
 from command import Bench, Failure  # noqa: E402
 from sources import SOURCES  # noqa: E402
 
-GROUPS = [behaviour_ends, behaviour_options, behaviour_views, behaviour_processes]
+GROUPS = [behaviour_ends, behaviour_options, behaviour_views, behaviour_processes, behaviour_traces]
 
 
 def tests():

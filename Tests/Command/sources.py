@@ -139,6 +139,84 @@ int main(void) {
 }
 """
 
+# Three tasks at once on the thread pointer of a thread, then a thread of its own with that thread pointer.
+SHARED = """
+#include <sched.h>
+#include <sys/syscall.h>
+static char stacks[2][1 << 16] __attribute__((aligned(64)));
+static volatile int ready, go;
+static volatile int over[2];
+KEEP long work(long n) { return n + 1; }
+static QUIET int task(void *argument) {
+  __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+  while (!go) ;
+  for (long n = 0; n < 20000; n++) work(n);
+  syscall(SYS_exit, 0);
+  return 0;
+}
+static QUIET void *sharing(void *argument) {
+  work(0);
+  for (long i = 0; i < 2; i++) {
+    over[i] = 1;
+    clone(task, stacks[i] + sizeof stacks[i], CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD
+          | CLONE_CHILD_CLEARTID, (void *)i, 0, 0, &over[i]);
+    while (ready <= i) ;
+  }
+  go = 1;
+  for (long n = 0; n < 20000; n++) work(n);
+  while (over[0] || over[1]) ;
+  return (void *)pthread_self();
+}
+static QUIET void *alone(void *argument) {
+  work(0);
+  return (void *)pthread_self();
+}
+int main(void) {
+  pthread_t thread;
+  void *first, *second;
+  pthread_create(&thread, 0, sharing, 0);
+  pthread_join(thread, &first);
+  pthread_create(&thread, 0, alone, 0);
+  pthread_join(thread, &second);
+  puts(first == second ? "again" : "elsewhere");
+  return 0;
+}
+"""
+
+SMALL = """
+KEEP void *want(void) { return malloc(1 << 20); }
+int main(void) {
+  struct rlimit limit = {1 << 30, 1 << 30};
+  setrlimit(RLIMIT_AS, &limit);
+  void *got = want();
+  return got == 0 ? 3 : 0;
+}
+"""
+
+# So many call sites that memory must be mapped for them when it is opened.
+WIDE = """
+#define ONE(n) int wide_##n(int x) { return x + 1; }
+#define TEN(n) ONE(n##0) ONE(n##1) ONE(n##2) ONE(n##3) ONE(n##4) ONE(n##5) ONE(n##6) ONE(n##7) ONE(n##8) ONE(n##9)
+#define HUNDRED(n) TEN(n##0) TEN(n##1) TEN(n##2) TEN(n##3) TEN(n##4) TEN(n##5) TEN(n##6) TEN(n##7) TEN(n##8) TEN(n##9)
+#define THOUSAND(n) HUNDRED(n##0) HUNDRED(n##1) HUNDRED(n##2) HUNDRED(n##3) HUNDRED(n##4) HUNDRED(n##5) HUNDRED(n##6) \\
+  HUNDRED(n##7) HUNDRED(n##8) HUNDRED(n##9)
+THOUSAND(1) THOUSAND(2)
+int plugin_entry(int n) { return wide_1000(n); }
+"""
+
+# Opens a library when it may not write files any more.
+UNWRITING = """
+KEEP void own(void) {}
+int main(int argc, char **argv) {
+  struct rlimit limit = {0, 0};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  void *library = dlopen(argv[1], RTLD_NOW);
+  int (*entry)(int) = library ? (int (*)(int))dlsym(library, "plugin_entry") : 0;
+  own();
+  return entry ? entry(6) : 9;
+}
+"""
+
 PLUGIN = """
 KEEP int plugged(int n) { return n * 2; }
 __attribute__((constructor)) void plugin_begins(void) { plugged(0); }
@@ -237,6 +315,10 @@ SOURCES = {
     "many": (HEAD + MANY, PLAIN),
     "later": (HEAD + LATER, PLAIN),
     "threads": (HEAD + THREADS, PLAIN),
+    "small": (HEAD + SMALL, PLAIN),
+    "shared": (HEAD + SHARED, PLAIN),
+    "wide.so": (HEAD + WIDE, [FLAG, "-shared", "-fPIC"]),
+    "unwriting": (HEAD + UNWRITING, PLAIN),
     "plugin.so": (HEAD + PLUGIN, [FLAG, "-shared", "-fPIC"]),
     "plugs": (HEAD + PLUGS, PLAIN),
     "forks": (HEAD + FORKS, PLAIN),

@@ -2,6 +2,7 @@
 // also[clang]: clang -O2 -pthread -fasynchronous-unwind-tables
 // also[static]: gcc -O2 -pthread -static
 // also[cet]: gcc -O2 -pthread -fcf-protection=full
+// also[other_unwind]: gcc -O2 -pthread -Wl,--no-as-needed -l:libunwind.so.8
 // counts: callgrind
 // needs-slow: re_armed
 // backtrace() and _Unwind_Backtrace under traced frames, deep, from a thread, from a handler, and stopped half way: the

@@ -2,6 +2,7 @@
 // also[clang]: clang++ -O2 -std=c++20
 // counts: callgrind
 // calls: main=1 leaf(int)=15365
+// needs-slow: tail_calls
 // C++20 coroutines: generators, tasks that await tasks with symmetric transfer (tail calls between resume functions), and
 // an exception that passes through awaiting coroutines.
 #include "hard.h"

@@ -5,6 +5,7 @@
 // also[static_pie]: g++ -O2 -static-pie -fPIE
 // also[no_pie]: g++ -O2 -no-pie -fno-pie
 // also[cet]: g++ -O2 -fcf-protection=full
+// also[llvm_unwind]: g++ -O2 -Wl,--no-as-needed -l:libunwind.so.1
 // counts: callgrind
 // calls: main=1 throwing(int)=1400 through(int, int)=3300 cleanup_only(int)=400
 // needs-slow: unwound,re_armed

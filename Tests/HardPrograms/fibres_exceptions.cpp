@@ -1,6 +1,7 @@
 // build: g++ -O2
 // also[clang]: clang++ -O2
 // also[static_libgcc]: g++ -O2 -static-libgcc
+// also[llvm_unwind]: g++ -O2 -Wl,--no-as-needed -l:libunwind.so.1
 // counts: callgrind
 // needs-slow: unwound,re_armed
 // calls: main=1 parked(void*)=300 catching(void*)=300

@@ -12,6 +12,7 @@ Directives are comment lines at the top of a source:
   // calls: NAME=N ...                 calls by demangled name, summed over modules; N may be `own` (the program counts
                                        itself) or `any`
   // needs-slow: NAME,...              counters of info's slow_paths that must be above zero at graph level
+  // left: N                           calls that were left without returning, at graph level
   // open: NAME ...                    functions whose frames are open at the end
   // sites: none                       the program has no call site
   // oracle: gcov                      `calls` is verified with gcov: callgrind cannot run the program

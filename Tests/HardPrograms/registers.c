@@ -5,6 +5,7 @@
 // also[eight_three]: gcc -O2 -fpatchable-function-entry=8,3
 // counts: callgrind
 // calls: main=1 empty=2000 asm_empty=2000 asm_change=2000 asm_outer=2000 asm_tail=2000 asm_inner=4000
+// needs-slow: tail_calls
 // A caller in assembly keeps values in every register, call-clobbered ones included, over calls of traced functions whose
 // bodies do not touch them (an empty C function; assembly functions with call sites of their own, that call, tail-call
 // and change registers in a known way). All of them must come back as the body left them; the direction flag, MXCSR and

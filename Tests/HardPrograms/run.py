@@ -197,6 +197,16 @@ def check_open(tool, program, trace):
         raise Failure(f"replay shows no open frame of {', '.join(missing)}; open: {', '.join(sorted(open_rows)) or 'none'}")
 
 
+def check_left(tool, program, trace):
+    """As many calls were left without returning as the program says: the others' returns were all seen."""
+    wanted = program.directive("left")
+    if wanted is None:
+        return
+    left = tool.ask("replay", trace).decode().count("left without returning")
+    if left != int(wanted):
+        raise Failure(f"{left} calls were left without returning, not {wanted}")
+
+
 def check(tool, program, level, untraced, cache):
     directory = os.path.dirname(program.path)
     trace = os.path.join(directory, f"{level}.trace")
@@ -236,6 +246,7 @@ def check(tool, program, level, untraced, cache):
         check_counts(tool, program, trace, own, directory, lossy)
     if level == "graph":
         check_open(tool, program, trace)
+        check_left(tool, program, trace)
     os.remove(trace)
     return traced.seconds
 

@@ -44,7 +44,7 @@ extension ProbeProgram {
 
   /// For `_Unwind_SetIP`, whose first argument holds the frame that the unwinder is about to enter.
   ///
-  /// - Parameter cfaOffset: where the unwinder's context keeps that frame's canonical frame address.
+  /// - Parameter cfaOffset: where the unwinder's context keeps the stack pointer with which that frame goes on.
   /// - Parameter frameDistance: from there down to the frame address (x86_64: 8).
   package static func landHook(cfaOffset: Int32, frameDistance: Int32) -> ProbeProgram {
     var b = ProgramBuilder()
@@ -90,5 +90,12 @@ extension ProbeProgram {
     b.call(.notifyLoader)
     b.emit(.jumpBody)
     return b.program("loaderHook", .stub)
+  }
+
+  /// For functions of which only the moved instructions matter.
+  package static func passHook() -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.emit(.jumpBody)
+    return b.program("passHook", .stub)
   }
 }

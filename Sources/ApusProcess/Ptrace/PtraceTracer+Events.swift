@@ -60,19 +60,20 @@ extension PtraceTracer {
         try accept(other, status)
         continue
       }
-      if hasEnded(thread) { throw .gone(thread: thread) }
+      if try hasEnded(thread) { throw .gone(thread: thread) }
       // Its end is no event if others of its process still stand at theirs. So look again now and then: that is
       // for this case only, everything else is told by the descriptor.
       _ = try wait([childEvents.rawValue], timeoutMilliseconds: 200)
     }
   }
 
-  private func hasEnded(_ thread: ThreadID) -> Bool {
+  private func hasEnded(_ thread: ThreadID) throws(TraceError) -> Bool {
     do throws(SystemError) {
       let state = try ProcessStatus.read(process: thread).state
       return state == "Z" || state == "X"
     } catch {
-      return true
+      if error.errno == .noSuchFile || error.errno == .noSuchProcess { return true }
+      throw .system(error)
     }
   }
 

@@ -26,8 +26,21 @@ extension PtraceTracer {
         process: process, why: TraceRefusal.reason(process, errno: Errno(rawValue: Int32(-seized))))
     }
     records[process] = ThreadRecord(process: process, state: .running)
-    do throws(SystemError) { try gate.writing.writeFully([1]) } catch { throw .system(error) }
+    do throws(SystemError) { try gate.writing.writeFully([1]) } catch {
+      abandon(process)
+      throw .system(error)
+    }
+    do throws(TraceError) {
+      return try awaitExec(process, program: program, report.reading, report.writing.rawValue)
+    } catch {
+      abandon(process)
+      throw error
+    }
+  }
 
+  private func awaitExec(
+    _ process: ProcessID, program: String, _ reading: borrowing FileDescriptor, _ writing: Int32
+  ) throws(TraceError) -> ProcessID {
     while true {
       let status = try awaitStop(process)
       switch WaitStatus(status) {
@@ -36,7 +49,7 @@ extension PtraceTracer {
         return try finishLaunch(process)
       case .ended:
         records[process] = nil
-        throw .notExecutable(program: program, errno: reason(report.reading, report.writing.rawValue))
+        throw .notExecutable(program: program, errno: reason(reading, writing))
       case .signal(let number):
         records[process]?.state = .stopped(.signal(number))
         try resume(process)
@@ -47,6 +60,19 @@ extension PtraceTracer {
         records[process]?.state = .stopped(.event)
         try resume(process)
       }
+    }
+  }
+
+  /// Ends a process that has not run a line of its program yet: not traced, it must not run.
+  private func abandon(_ process: ProcessID) {
+    guard records[process] != nil else { return }
+    _ = Kernel.raw(APUS_SYS_kill, Int(process), Int(SIGKILL))
+    do throws(TraceError) {
+      while let event = try next(timeoutMilliseconds: 1000) {
+        if isStopped(event.thread) { try resume(event.thread) }
+      }
+    } catch {
+      // It has been killed; who is not told of its end here is told by nothing else. The first error counts.
     }
   }
 

@@ -113,6 +113,10 @@ extension PtraceTracer {
   }
 
   /// From a stop to the next PTRACE_EVENT_STOP, without an instruction in between (but a signal's delivery).
+  ///
+  /// No signal is taken here that has not been told of: the one that the thread stopped with has been, so whoever moves threads
+  /// out of restartable code has done so; the kernel makes our stop before it looks for others; and from step 4 on all
+  /// but SIGSTOP are blocked, which runs no handler. What comes meanwhile is told of after the call.
   private func stopInSignalCode(_ thread: ThreadID) throws(TraceError) {
     try check("INTERRUPT", thread, request(.interrupt, thread))
     var deliver: Int32 = 0

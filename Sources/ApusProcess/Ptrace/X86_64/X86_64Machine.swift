@@ -28,6 +28,7 @@ struct X86_64Machine: PtraceMachine {
     case .ftruncate: 77
     case .close: 3
     case .membarrier: 324
+    case .shmat: 30
     case .getpid: 39
     }
   }

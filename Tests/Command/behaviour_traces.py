@@ -1,0 +1,90 @@
+"""What becomes of the file that a recording is to be written to."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from behaviour_processes import NOBODY
+from command import Run, check, equal
+
+
+def test_what_fails_to_start_leaves_an_older_trace(bench):
+    """Whatever stands in the way of a recording, the file of that name stays as it is, and no new one appears."""
+    older = bench.record([], "calls").path
+    with open(older, "rb") as file:
+        data = file.read()
+    linked = bench.file()
+    os.symlink(older, linked)
+    calls = bench.path("calls")
+    for status, arguments in (
+        (127, ["/no/such/program"]), (126, ["/etc/passwd"]), (126, [bench.directory]), (125, [bench.path("bare")]),
+        (125, ["/bin/true"]), (125, ["--buffer", "1", calls]), (125, []), (125, ["-f", "no_such_function", calls]),
+        (125, ["-x", "*", calls]), (125, ["--root", "no_such_function", calls]), (125, ["--module", "nothing", calls]),
+        (125, ["--level", "count", "-f", "no_such_function", bench.path("threads")]),
+    ):
+        for name in (older, linked):
+            bench.run("record", "-o", name, *arguments).expect(status)
+            with open(older, "rb") as file:
+                check(file.read() == data, arguments, "changes an older trace")
+        check(os.path.islink(linked), arguments, "replaces a link")
+        fresh = bench.file()
+        bench.run("record", "-o", fresh, *arguments).expect(status)
+        check(not os.path.exists(fresh), arguments, "leaves a file")
+    program = os.path.join(bench.directory, "overwritten")
+    shutil.copy(calls, program)
+    bench.run("record", "-o", program, program).expect(126, err="Text file busy")
+    Run([program]).expect(0, out="6\n")
+
+
+def test_a_new_trace_takes_the_place_of_an_older_one(bench):
+    """Whole, through links, where no other file can be made, and in what is no plain file."""
+    path = bench.record([], "many", "300000", status=3).path
+    bench.run("record", "-o", path, bench.path("calls")).expect(0)
+    check(bench.trace(path).info()["complete"] and bench.trace(path).info()["calls"] == 10, "something of the older is left")
+    linked, missing = bench.file(), bench.file()
+    os.symlink(missing, linked)
+    bench.run("record", "-o", linked, bench.path("calls")).expect(0)
+    check(os.path.islink(linked) and bench.trace(missing).info()["complete"], "not through the link")
+    directory = os.path.join(bench.directory, "closed")
+    os.mkdir(directory)
+    only = os.path.join(directory, "t")
+    shutil.copy(path, only)
+    os.chmod(only, 0o666)
+    os.chmod(directory, 0o555)
+    prefix = NOBODY if os.geteuid() == 0 else []
+    Run([*prefix, bench.apus, "record", "-o", only, bench.path("depth")], cwd=directory).expect(0)
+    equal(bench.trace(only).info()["calls"], 53)
+    os.chmod(directory, 0o755)
+    bench.run("record", "-o", "/dev/null", bench.path("calls")).expect(0)
+    pipe = bench.file()
+    os.mkfifo(pipe)
+    for program, status in (("calls", 0), ("/no/such/program", 127)):
+        reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+        bench.run("record", "-o", pipe, bench.programs.get(program, program)).expect(status)
+        data, _ = reader.communicate(timeout=20)
+        if status == 0:
+            with open(path, "wb") as file:
+                file.write(data)
+            equal(bench.trace(path).info()["calls"], 10)
+        else:
+            equal(data, b"")
+
+
+def test_a_trace_is_read_while_it_is_recorded(bench):
+    path = bench.record([], "many", "300000", status=3).path
+    process = subprocess.Popen([bench.apus, "record", "-o", path, bench.path("later"), "1000000"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    equal(process.stdout.readline(), "ready\n")
+    for _ in range(200):
+        running = bench.run("info", path, "--format", "json")
+        if running.status == 0 and json.loads(running.out)["calls"] > 0:
+            break
+        time.sleep(0.02)
+    running.expect(0)
+    check(not json.loads(running.out)["complete"], "complete before its end")
+    check("main" in bench.run("report", path).expect(0).out, "main is not there")
+    out, err = process.communicate("go\n", timeout=20)
+    equal((out, process.returncode), ("1000000\n", 0), err)
+    check(bench.trace(path).info()["complete"], "not complete after its end")
