@@ -228,12 +228,18 @@ extension ProgramBuilder {
     move(.v2, .v5)
     forEachFrame(fromSlotIn: .v2, environment, done: done, body)
     place(absent)
-    // On the thread's own stack there are none of ours then; a handler on another stack has interrupted the window's.
+    // A handler on another stack has interrupted the window's. On the thread's own stack there are none of ours then,
+    // unless the window is on it too: the unwinder may just stand in the next chunk.
     load(.v0, .v1, ThreadContext.home)
     move(.v3, .v2)
     shiftRight(.v3, StackChunk.shift)
     subtract(.v0, .register(.v3))
-    branch(.v0, .below, .immediate(ThreadContext.homeChunks), done)
+    branch(.v0, .aboveOrEqual, .immediate(ThreadContext.homeChunks), own)
+    load(.v0, .v1, ThreadContext.home)
+    load(.v3, .v1, ThreadContext.windowLow)
+    shiftRight(.v3, StackChunk.shift)
+    subtract(.v0, .register(.v3))
+    branch(.v0, .aboveOrEqual, .immediate(ThreadContext.homeChunks), done)
     place(own)
     window(low: .v6, delta: .v7, current: .v4, changed: done)
     add(.v6, .immediate(Int32(StackChunk.size)))
