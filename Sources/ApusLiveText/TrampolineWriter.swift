@@ -24,10 +24,10 @@ package final class TrampolineWriter {
   private let states: SiteStates
   private var routines: [ProbeSymbol: Address] = [:]
 
-  /// Writes what all stubs share. `environment` makes the environment from the slow return's address.
+  /// Writes what all stubs share. `environment` makes the environment from the slow return's address and the arena.
   package init(
     _ arena: Arena, states: SiteStates, architecture: Architecture, gateCode: [UInt8],
-    environment: (_ slowReturn: Address) -> ProbeEnvironment
+    environment: (_ slowReturn: Address, _ arena: AddressRange) -> ProbeEnvironment
   ) throws(LiveTextError) {
     self.arena = arena
     self.states = states
@@ -38,7 +38,7 @@ package final class TrampolineWriter {
 
     let slowReturn = try Self.lower(.slowReturn(), lowering)
     let slowAddress = try arena.allocate(slowReturn.bytes.count, modulus: 64)
-    self.environment = environment(slowAddress)
+    self.environment = environment(slowAddress, arena.range)
     var blobs: [(CodeBlob, ProbeProgram, Address)] = [(slowReturn, .slowReturn(), slowAddress)]
     for routine in Routine.allCases {
       let program = routine.program(self.environment)

@@ -56,6 +56,8 @@ final class DrainWorker: @unchecked Sendable {
     }
   }
 
+  /// How often rings are emptied that are nearly empty, in ns.
+  private static let sweepInterval: UInt64 = 10_000_000
   /// How long events may wait for their way into the file, in ns.
   private static let flushInterval: UInt64 = 200_000_000
 
@@ -85,6 +87,7 @@ final class DrainWorker: @unchecked Sendable {
     var stopping = false
     var idle = 0
     var flushed = Clock.monotonic.now()
+    var swept = flushed
     while true {
       let requests = state.withLock { state in
         defer { state.requests = [] }
@@ -106,10 +109,14 @@ final class DrainWorker: @unchecked Sendable {
           }
         }
         var drained: UInt64 = 0
-        for ring in rings { drained += try ring.drain(into: writer) }
+        let now = Clock.monotonic.now()
+        let keepsDistance = now - swept < Self.sweepInterval
+        if !keepsDistance { swept = now }
+        for ring in rings {
+          drained += try ring.drain(into: writer, keepsDistance: keepsDistance && !stopping)
+        }
         if stopping { return }
         idle = drained == 0 ? idle + 1 : 0
-        let now = Clock.monotonic.now()
         if now - flushed > Self.flushInterval {
           try writer.flush()
           flushed = now

@@ -90,7 +90,7 @@ extension RecordSession {
         arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode
       ) {
         memory.environment(
-          slowReturn: $0, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
+          slowReturn: $0, arena: $1, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
           depthLimit: options.level == .graph ? options.depth : nil)
       }
     }

@@ -64,9 +64,17 @@ final class RingReader: @unchecked Sendable {
 
   /// Hands on what is there, not for ever; gives the number of words consumed.
   ///
-  /// - Parameter isOver: the thread writes no more.
-  func drain(into writer: TraceWriter, isOver: Bool = false) throws(TraceWriteError) -> UInt64 {
+  /// - Parameters:
+  ///   - isOver: the thread writes no more.
+  ///   - keepsDistance: only if a quarter of the ring is full. A reader at the writer's heels takes the cache lines away
+  ///     that the writer is about to use.
+  func drain(
+    into writer: TraceWriter, isOver: Bool = false, keepsDistance: Bool = false
+  ) throws(TraceWriteError) -> UInt64 {
     var total: UInt64 = 0
+    if keepsDistance, let position = readPosition(), (position &- consumed) & (size - 1) < size / 4 {
+      return 0
+    }
     while let position = readPosition() {
       // The writer is at the end too until it goes back to the start; then so do we.
       if position < consumed, consumed == size { consumed = 0 }

@@ -101,8 +101,9 @@ struct Laboratory {
     }
   }
 
-  func environment(_ slowReturn: Address) -> ProbeEnvironment {
-    memory.environment(slowReturn: slowReturn, isTimed: true, waitsForRoom: true, depthLimit: nil)
+  func environment(_ slowReturn: Address, _ arena: AddressRange) -> ProbeEnvironment {
+    memory.environment(
+      slowReturn: slowReturn, arena: arena, isTimed: true, waitsForRoom: true, depthLimit: nil)
   }
 
   func arena(bytes: UInt64 = 1 << 20) throws -> Arena {

@@ -211,6 +211,8 @@ package struct ProbeEnvironment: Sendable, Hashable {
   package var sharedCounts: Address
   /// Where a frame returns to whose return needs the slow path.
   package var slowReturn: Address
+  /// The arena that the code lies in.
+  package var arena: AddressRange
   /// Whether events carry times.
   package var isTimed: Bool
   /// Whether a writer waits for room instead of dropping.
@@ -220,8 +222,8 @@ package struct ProbeEnvironment: Sendable, Hashable {
 
   package init(
     contexts: Address, chunkTable: Address, chunkBits: UInt8, mirror: Address, control: Address,
-    lostCalls: Address, sharedCounts: Address, slowReturn: Address, isTimed: Bool, waitsForRoom: Bool,
-    depthLimit: Int32? = nil
+    lostCalls: Address, sharedCounts: Address, slowReturn: Address, arena: AddressRange, isTimed: Bool,
+    waitsForRoom: Bool, depthLimit: Int32? = nil
   ) {
     self.contexts = contexts
     self.chunkTable = chunkTable
@@ -231,6 +233,7 @@ package struct ProbeEnvironment: Sendable, Hashable {
     self.lostCalls = lostCalls
     self.sharedCounts = sharedCounts
     self.slowReturn = slowReturn
+    self.arena = arena
     self.isTimed = isTimed
     self.waitsForRoom = waitsForRoom
     self.depthLimit = depthLimit

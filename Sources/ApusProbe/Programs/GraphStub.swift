@@ -1,3 +1,5 @@
+internal import ApusCore
+
 /// What a stub records of its function.
 package struct StubOptions: Sendable, Hashable {
   /// The part that a function plays when only what certain roots call is recorded.
@@ -35,6 +37,7 @@ extension ProbeProgram {
   ) -> ProbeProgram {
     var b = ProgramBuilder()
     let slow = b.label()
+    let tail = b.label()
     let slowExit = b.label()
     let fullExit = b.label()
     let pass = b.label()
@@ -47,7 +50,7 @@ extension ProbeProgram {
     let look = b.here()
     b.emit(.frameAddress(.v2))
     b.branch(.v2, .below, .at(.v1, ThreadContext.windowLow), slow)
-    b.branch(.v2, .aboveOrEqual, .at(.v1, ThreadContext.current), slow)
+    b.branch(.v2, .aboveOrEqual, .at(.v1, ThreadContext.current), tail)
     b.mirrorEntry(.v0, of: .v2)
     b.load(.v3, .v0, StackChunk.returnAddress)
     b.endRestartable(look)
@@ -100,6 +103,10 @@ extension ProbeProgram {
     b.appendReturn(environment, full: fullExit)
     b.emit(.leave)
 
+    b.place(tail)
+    // With a depth limit the frame may be one that is not logged.
+    if environment.depthLimit == nil { b.tailCall(function, environment, otherwise: slow) }
+
     b.place(slow)
     b.constant(.v0, UInt64(function))
     b.emit(.frameAddress(.v2))
@@ -150,6 +157,40 @@ extension ProgramBuilder {
   fileprivate mutating func appendReturn(_ environment: ProbeEnvironment, full: ProbeLabel) {
     stampedWord(low: .v3, environment, scratch: .v0)
     append(full: full)
+  }
+
+  /// A tail call from the innermost frame: the call returns where that returns to us. The frame's function changes, its
+  /// return address and its place in the chain stay. Restartable: what the frame will log is changed first, and nobody
+  /// looks at that while its own event is not there.
+  ///
+  /// The context is in v1; changes v0, v2 and v3.
+  fileprivate mutating func tailCall(
+    _ function: UInt32, _ environment: ProbeEnvironment, otherwise slow: ProbeLabel
+  ) {
+    let begin = here()
+    emit(.frameAddress(.v2))
+    branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slow)
+    emit(.loadReturnAddress(.v3))
+    constant(.v0, environment.arena.start)
+    subtract(.v3, .v0)
+    constant(.v0, environment.arena.count)
+    branch(.v3, .aboveOrEqual, .v0, slow)
+    let event = EventWord(.tail, function: function, time: 0).rawValue
+    stampedWord(low: .immediate(Int32(event)), environment, scratch: .v0)
+    emit(.frameAddress(.v3))
+    mirrorEntry(.v0, of: .v3)
+    load(.v3, .v1, ThreadContext.position)
+    branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slow)
+    store(.v3, 0, .v2)
+    load(.v2, .v0, StackChunk.frame)
+    shiftRight(.v2, StackChunk.hasOuterBit)
+    shiftLeft(.v2, StackChunk.hasOuterBit)
+    or(.v2, .immediate(Int32(EventWord(.return, function: function, time: 0).rawValue)))
+    store(.v0, StackChunk.frame, .v2)
+    add(.v3, .immediate(8))
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
+    endRestartable(begin)
+    emit(.jumpBody)
   }
 
   /// Passes through what no root called. The context is in v1; changes v0 and v2.

@@ -1,3 +1,4 @@
+import ApusCore
 import ApusProbe
 
 /// Where everything stands in the modelled process. Regions are far apart, so that a wrong address is a fault.
@@ -79,8 +80,8 @@ enum ModelLayout {
   static func environment(timed: Bool, waits: Bool, depthLimit: Int32?) -> ProbeEnvironment {
     ProbeEnvironment(
       contexts: contexts, chunkTable: chunkTable, chunkBits: chunkBits, mirror: mirror, control: control,
-      lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn, isTimed: timed,
-      waitsForRoom: waits,
+      lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn,
+      arena: AddressRange(arena, arena + arenaSize), isTimed: timed, waitsForRoom: waits,
       depthLimit: depthLimit)
   }
 
