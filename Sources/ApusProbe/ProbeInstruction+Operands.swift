@@ -54,7 +54,7 @@ extension ProbeInstruction {
     case .store(let address, let s, _), .storeRelease(let address, let s),
       .storeOrFault(let address, let s, _):
       return Effect(reads: [Set(address.base), Set(s)])
-    case .storeConstant(let address, _):
+    case .storeConstant(let address, _), .prefetchForStore(let address):
       return Effect(reads: Set(address.base))
     case .arithmetic(_, let d, let operand):
       return Effect(reads: operand.reads.union(Set(d)), writes: Set(d))

@@ -132,6 +132,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   case timestamp(ProbeRegister, scratch: ProbeRegister)
   /// A hint to the processor that the thread is spinning.
   case pause
+  /// A hint to the processor that there will soon be a store to this place, which need not be mapped.
+  case prefetchForStore(ProbeAddress)
   /// Says of the instructions between two labels, the second of which stands here: if a signal is delivered after the
   /// first and before the last of them has been executed, the tracer makes the thread go on at the first label. So no
   /// handler ever sees them half done, and none of them is left half done by a handler that does not return. Without a

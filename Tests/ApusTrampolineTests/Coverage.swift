@@ -100,7 +100,7 @@ struct Coverage {
     for argument in 0..<6 { cells += ["argument \(argument) pushed", "argument \(argument) live"] }
     cells += ["constant", "move distinct", "move same", "storeConstant", "shiftLeft", "shiftRight", "jump"]
     cells += ["addShifted distinct", "addShifted same"]
-    cells += ["fence", "pause", "threadPointer", "frameAddress", "loadReturnAddress", "storeReturnAddress"]
+    cells += ["prefetchForStore", "fence", "pause", "threadPointer", "frameAddress", "loadReturnAddress", "storeReturnAddress"]
     cells += [
       "call from stub", "call from routine", "loop", "callBody", "jumpBody", "leave", "returnFromRoutine",
     ]
@@ -151,6 +151,7 @@ extension Coverage {
     case .timestamp(let d, let scratch): count("timestamp \(Self.timestamp(d, scratch))")
     case .restartable: break
     case .pause: count("pause")
+    case .prefetchForStore: count("prefetchForStore")
     case .frameAddress: count("frameAddress")
     case .loadReturnAddress: count("loadReturnAddress")
     case .storeReturnAddress: count("storeReturnAddress")

@@ -230,7 +230,9 @@ struct RandomProgram {
       }
     case 20: fault()
     case 21: timestamp()
-    case 22: emit(random.pick([.fence, .pause, .threadPointer(target())]))
+    case 22:
+      let far = ProbeAddress(any(), random.immediate())
+      emit(random.pick([.fence, .pause, .threadPointer(target()), .prefetchForStore(far)]))
     case 23: frame()
     case 24: emit(.addShifted(target(), any(), UInt8(1 + random.below(3))))
     default: call()

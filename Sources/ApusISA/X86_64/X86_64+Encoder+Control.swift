@@ -51,6 +51,11 @@ extension X86_64.Encoder {
   /// `rdtsc`: the counter's halves into eax and edx.
   package mutating func readTimestamp() { opcode(Opcode.readTimestamp.rawValue) }
 
+  /// `prefetchw memory`.
+  package mutating func prefetchForStore(_ memory: Memory) {
+    form(Opcode.prefetch.rawValue, 1, memory, wide: false)
+  }
+
   /// `pause`.
   package mutating func pause() {
     byte(X86_64.Prefix.repeat.rawValue)

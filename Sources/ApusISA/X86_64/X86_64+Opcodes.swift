@@ -36,6 +36,8 @@ extension X86_64 {
     case breakpoint = 0xcc
     case undefined = 0x0f0b
     case readTimestamp = 0x0f31
+    /// Digit 1 is `prefetchw`.
+    case prefetch = 0x0f0d
   }
 
   /// Prefix bytes.

@@ -196,6 +196,8 @@ extension Routine {
 
     // A tail call: the frame's function changes, its return address and its place in the chain stay.
     b.place(tail)
+    b.move(.v2, .v5)
+    b.call(.leaveFrames)
     let look = b.here()
     b.mirrorEntry(.v6, of: .v5)
     b.move(.v0, .v5)

@@ -31,6 +31,7 @@ extension ProgramBuilder {
     load(.v0, .v1, ThreadContext.position)
     branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
     store(.v0, 0, .v2)
+    emit(.prefetchForStore(ProbeAddress(.v0, 1024)))
     add(.v0, .immediate(8))
     emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
     place(end)

@@ -49,6 +49,7 @@ extension X86_64Lowering {
     case .timestamp(let d, let scratch): timestamp(d, scratch)
     case .restartable: break
     case .pause: code.pause()
+    case .prefetchForStore(let address): code.prefetchForStore(memory(address))
     case .frameAddress(let d): code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount))
     case .loadReturnAddress(let d): code.load(machine(d), Memory(.rsp, frame.byteCount), .eight)
     case .storeReturnAddress(let s):

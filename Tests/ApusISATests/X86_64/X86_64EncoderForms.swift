@@ -125,6 +125,11 @@ extension EncoderForm {
         code.loadEffectiveAddress(d, m)
         return "lea \(d), \(m.text)"
       },
+      EncoderForm("prefetchw m") { code, random in
+        let m = random.memory()
+        code.prefetchForStore(m)
+        return "prefetchw \(m.text)"
+      },
       EncoderForm("lea r, [r + r*n]") { code, random in
         let (d, base) = (random.register(), random.register())
         var index = random.register()

@@ -250,7 +250,7 @@ extension ProbeInstruction {
   var isVisible: Bool {
     switch self {
     case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump, .threadPointer,
-      .pause,
+      .pause, .prefetchForStore,
       .frameAddress, .argument,
       .call, .returnFromRoutine:
       false

@@ -35,7 +35,20 @@ enum Scenarios {
     Scenario(
       name: "tail calls",
       threads: [[.call(1, [.call(2, [.tail(3, [.call(4, [.tail(5, [])])])]), .tail(2, [])])]],
-      injections: signals + forks),
+      injections: signals + forks + [.reader]),
+    Scenario(
+      name: "jumps, then tail calls",
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .call(2, [.protect(1, [.call(3, [.call(4, [.longjmp(1)])])]), .tail(5, [.tail(4, [])])]),
+              .protect(2, [.call(3, [.longjmp(2)])]), .tail(2, [.call(3, [])]),
+            ])
+        ]
+      ],
+      injections: signals + forks, leavesNothing: false),
     Scenario(
       name: "tail call of dlsym",
       threads: [[.call(1, [.call(2, [.tailGiveBack]), .call(3, [.tail(4, [.tailGiveBack])])])]],

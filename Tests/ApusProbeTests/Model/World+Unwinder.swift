@@ -12,8 +12,9 @@ extension World {
     case .raise(let mark):
       guard let target = landing(mark, fibre) else { return fail("an exception without a landing") }
       checkUnwindable(fibre, down: target)
-      store(ModelLayout.unwinder + 16, fibres[fibre].levels[target].frame + 8)
-      startHook(.land(mark), .land, thread, fibre, argument: ModelLayout.unwinder)
+      let unwinder = ModelLayout.unwinder + UInt64(thread) * 64
+      store(unwinder + 16, fibres[fibre].levels[target].frame + 8)
+      startHook(.land(mark), .land, thread, fibre, argument: unwinder)
     case .land(let mark):
       guard let target = landing(mark, fibre) else { return fail("an exception without a landing") }
       let level = fibres[fibre].levels[target]

@@ -15,7 +15,10 @@ enum EquivalentMutants {
       "never if v2 < v0": "the distance wraps, and the next comparison says the same",
       "at the limit if v3 >= 262144": guess,
       "at the limit if v2 >= v3": "the frame's own entry was empty before, so that it is not the innermost",
-      "never if v2 < low (2)": "a handler leaves a window above this frame; its stack lies below in the model",
+      "at the limit if v3 >= v0": guess,
+      "negate if v2 != current (2)": "then all tail calls take the slow path, which does the same",
+      "never if v2 < low (2)":
+        "a handler leaves a window above this frame; its stack lies below in the model",
       "at the limit if v4 >= v2": beforeTheBuffer, "never if v4 >= v2": beforeTheBuffer,
       "swap [v0+24] = v3 and [v0+8] = return": unseen,
       "swap [v0+8] = return and v3 = return address": unseen,
@@ -79,7 +82,8 @@ enum EquivalentMutants {
     ],
   ]
 
-  private static let beforeTheBuffer = "the word before a buffer is another one's last: never an entry in the model"
+  private static let beforeTheBuffer =
+    "the word before a buffer is another one's last: never an entry in the model"
   private static let outwards = "no entry leads inwards; ends the walk over one that was overwritten"
   private static let manyFrames = "no scenario leaves more frames at once than one event can hold (262,143)"
   private static let noSuchDistance = "addresses of frames and distances between them are multiples of 8"
