@@ -100,7 +100,10 @@ struct Coverage {
     for argument in 0..<6 { cells += ["argument \(argument) pushed", "argument \(argument) live"] }
     cells += ["constant", "move distinct", "move same", "storeConstant", "shiftLeft", "shiftRight", "jump"]
     cells += ["addShifted distinct", "addShifted same"]
-    cells += ["prefetchForStore", "fence", "pause", "threadPointer", "frameAddress", "loadReturnAddress", "storeReturnAddress"]
+    cells += [
+      "prefetchForStore", "fence", "pause", "threadPointer", "frameAddress", "loadReturnAddress",
+      "storeReturnAddress",
+    ]
     cells += [
       "call from stub", "call from routine", "loop", "callBody", "jumpBody", "leave", "returnFromRoutine",
     ]
