@@ -80,6 +80,8 @@ package enum ThreadContext {
   package static let counters = cursorDistance + 16
   /// Returns of recorded calls that found the buffer full.
   package static let pendingReturns = cursorDistance + 24
+  /// Not 0 if the stack chunk must be logged before anything else.
+  package static let stackOwed = cursorDistance + 40
   /// Not 0 while a session lasts.
   package static let session = cursorDistance + 32
 

@@ -265,13 +265,16 @@ extension Routine {
   /// Logs which stack chunk the thread's events belong to from here on. Keeps v1.
   static func logStackProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
-    b.load(.v0, .v1, ThreadContext.windowSlot)
-    b.constant(.v2, environment.chunkTable)
-    b.subtract(.v0, .v2)
-    b.shiftRight(.v0, StackChunk.slotShift)
-    b.shiftLeft(.v0, UInt8(EventWord.payloadShift))
-    b.or(.v0, .immediate(Int32(EventWord(.stack, payload: 0, time: 0).rawValue)))
+    let logged = b.label()
+    b.stackEvent(.v0, environment, scratch: .v2)
     b.call(.log)
+    b.branch(.v0, .notEqual, .immediate(0), logged)
+    // It is owed, and nothing is logged before it.
+    let begin = b.here()
+    b.storeConstant(.v1, ThreadContext.limit, 0)
+    b.storeConstant(.v1, ThreadContext.stackOwed, 1)
+    b.endRestartable(begin)
+    b.place(logged)
     b.emit(.returnFromRoutine)
     return b.program("logStack", .routine)
   }

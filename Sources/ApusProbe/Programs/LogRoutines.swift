@@ -38,6 +38,50 @@ extension ProgramBuilder {
     emit(.restartable(begin, end))
   }
 
+  /// Notes returns that could not be logged, and sees to it that nothing is logged before them. Restartable: a handler must not
+  /// find the one done and not the other, or the gap would close a frame of its own. Changes v0.
+  mutating func owe(_ returns: ProbeOperand) {
+    let begin = here()
+    storeConstant(.v1, ThreadContext.limit, 0)
+    load(.v0, .v1, ThreadContext.pendingReturns)
+    add(.v0, returns)
+    store(.v1, ThreadContext.pendingReturns, .v0)
+    endRestartable(begin)
+  }
+
+  /// Writes v2 as the next event though the limit is 0: what was owed. The same protocol as ``append(full:)``; the room is
+  /// looked at each time. With `andThen`, these instructions are part of what is restartable; then the event may be
+  /// written twice. Changes v0 and v3.
+  mutating func appendOwed(full: ProbeLabel, andThen: (inout ProgramBuilder) -> Void = { _ in }) {
+    let begin = here()
+    let inside = label()
+    load(.v0, .v1, ThreadContext.position)
+    branch(.v0, .equal, .at(.v1, ThreadContext.bufferEnd), full)
+    emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
+    branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), inside)
+    load(.v3, .v1, ThreadContext.bufferEnd)
+    place(inside)
+    subtract(.v3, .v0)
+    branch(.v3, .equal, .immediate(8), full)
+    store(.v0, 0, .v2)
+    add(.v0, .immediate(8))
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+    andThen(&self)
+    endRestartable(begin)
+  }
+
+  /// `word` = the event that says which stack chunk the window of the context in v1 is, without its time; changes `scratch`.
+  mutating func stackEvent(
+    _ word: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    load(word, .v1, ThreadContext.windowSlot)
+    constant(scratch, environment.chunkTable)
+    subtract(word, .register(scratch))
+    shiftRight(word, StackChunk.slotShift)
+    shiftLeft(word, UInt8(EventWord.payloadShift))
+    or(word, .immediate(Int32(EventWord(.stack, payload: 0, time: 0).rawValue)))
+  }
+
   /// Marks the instructions from a label to here as restartable.
   mutating func endRestartable(_ begin: ProbeLabel) {
     let end = here()
@@ -49,9 +93,9 @@ extension Routine {
   /// Appends an event, and does what must be done when the buffer seems full:
   /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
   /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
-  /// 3. With room for three events, the limit is raised: to the end, or to one place below what is not consumed, so that a full
-  ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, with the stack
-  ///    chunk, before anything else.
+  /// 3. With room for an event, the limit is raised: to the end, or to one place below what is not consumed, so that a full
+  ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, and after
+  ///    that, or when it was lost itself, the stack chunk, before anything else; the limit stays 0 until then.
   /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
   ///    owner word says that it has died or ended, or patience is over; then nobody waits any more.
   static func logProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
@@ -74,6 +118,7 @@ extension Routine {
     let ahead = b.label()
     let raise = b.label()
     let gap = b.label()
+    let stack = b.label()
     // Restartable, like what follows: a handler may go round the buffer too. The limit that held at the end holds no more.
     let turn = b.here()
     b.load(.v0, .v1, ThreadContext.position)
@@ -93,7 +138,7 @@ extension Routine {
     b.branch(.v2, .below, .v3, ahead)
     b.add(.v6, .v3)
     b.subtract(.v6, .v2)
-    b.branch(.v6, .below, .immediate(32), noRoom)
+    b.branch(.v6, .below, .immediate(16), noRoom)
     b.load(.v2, .v1, ThreadContext.bufferEnd)
     b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), raise)
     b.subtract(.v2, .immediate(8))
@@ -101,12 +146,14 @@ extension Routine {
     b.place(ahead)
     b.move(.v6, .v3)
     b.subtract(.v6, .v2)
-    b.branch(.v6, .below, .immediate(32), noRoom)
+    b.branch(.v6, .below, .immediate(16), noRoom)
     b.move(.v2, .v3)
     b.subtract(.v2, .immediate(8))
     b.place(raise)
     b.load(.v3, .v1, ThreadContext.pendingReturns)
     b.branch(.v3, .notEqual, .immediate(0), gap)
+    b.load(.v3, .v1, ThreadContext.stackOwed)
+    b.branch(.v3, .notEqual, .immediate(0), stack)
     b.store(.v1, ThreadContext.limit, .v2)
     b.endRestartable(measure)
     b.jump(retry)
@@ -115,6 +162,7 @@ extension Routine {
     b.place(gap)
     let fits = b.label()
     let gapFull = b.label()
+    b.storeConstant(.v1, ThreadContext.stackOwed, 1)
     b.move(.v0, .v3)
     b.move(.v2, .v3)
     b.branch(.v2, .below, .immediate(1 << Int32(EventWord.payloadBits)), fits)
@@ -128,26 +176,18 @@ extension Routine {
     b.shiftLeft(.v6, UInt8(EventWord.payloadShift))
     b.or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
     b.stampedWord(low: .v6, environment, scratch: .v0)
-    // Restartable, as any append.
-    let append = b.here()
-    b.load(.v0, .v1, ThreadContext.position)
-    b.branch(.v0, .equal, .at(.v1, ThreadContext.bufferEnd), gapFull)
-    b.emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
-    let inside = b.label()
-    b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), inside)
-    b.load(.v3, .v1, ThreadContext.bufferEnd)
-    b.place(inside)
-    b.subtract(.v3, .v0)
-    b.branch(.v3, .equal, .immediate(8), gapFull)
-    b.store(.v0, 0, .v2)
-    b.add(.v0, .immediate(8))
-    b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
-    b.endRestartable(append)
-    b.call(.logStack)
-    b.jump(retry)
+    b.appendOwed(full: gapFull)
+    b.jump(full)
     b.place(gapFull)
     b.shiftRight(.v6, UInt8(EventWord.payloadShift))
-    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.pendingReturns), .v6))
+    b.owe(.v6)
+    b.jump(full)
+
+    // A second one does no harm.
+    b.place(stack)
+    b.stackEvent(.v6, environment, scratch: .v0)
+    b.stampedWord(low: .v6, environment, scratch: .v0)
+    b.appendOwed(full: full) { $0.storeConstant(.v1, ThreadContext.stackOwed, 0) }
     b.jump(full)
 
     b.place(noRoom)
@@ -190,8 +230,7 @@ extension Routine {
     }
     b.call(.log)
     b.branch(.v0, .notEqual, .immediate(0), logged)
-    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.pendingReturns), .immediate(1)))
-    b.storeConstant(.v1, ThreadContext.limit, 0)
+    b.owe(.immediate(1))
     b.place(logged)
     b.emit(.returnFromRoutine)
     return b.program("logReturn", .routine)

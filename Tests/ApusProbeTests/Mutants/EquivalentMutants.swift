@@ -28,7 +28,13 @@ enum EquivalentMutants {
     "log": [
       "at the limit if v2 < [v3+64]": guess,
       "swap v2 = base and limit = 0": "a buffer never moves",
-      "at the limit if v6 < 32 (2)": "how much room is waited for is a matter of choice",
+      "at the limit if v6 < 16": room, "at the limit if v6 < 16 (2)": room,
+      "never if v0 == end": twoHandlers, "remove limit = 0 (2)": twoHandlers,
+      "remove restartable (5)": twoHandlers,
+      "swap limit = 0 and v0 = pending": unseen,
+      "swap position = release v0 and stack owed = 0": "a handler on another stack logs that one itself",
+      "weaken v3 = acquire consumed (3)":
+        "the room was measured with an acquire before; a handler that has used it up since acquired too",
       "never if v0 == 0": "a cursor without a session has no capacity either, which is looked at later",
       "weaken position = release v2":
         "the words before were released with an earlier value of the same place, which no later one overtakes",
@@ -36,12 +42,18 @@ enum EquivalentMutants {
         "the room was measured with an acquire before; a handler that has used it up since acquired too",
       "weaken [v0+184] += atomic": statistic, "weaken [v0+200] += atomic": statistic,
     ],
+    "logStack": [
+      "remove limit = 0": chunkAlone, "remove restartable": chunkAlone, "remove stack owed = 1": chunkAlone,
+      "swap limit = 0 and stack owed = 1": chunkAlone,
+    ],
     "switchWindow": [
       "never if v5 == v4": "then what is kept is what will be read again",
       "at the limit if v7 >= 262145": noSuchDistance,
       "swap [v5+8] = v0 and v3 = depth": unseen, "swap slot = v4 and v6 = [v4]": fixedKey,
     ],
+    "logReturn": ["swap limit = 0 and v0 = pending": unseen],
     "leaveFrames": [
+      "swap limit = 0 and v0 = pending": unseen,
       "at the limit if v0 >= v3": outwards, "never if v0 >= v3": outwards,
       "never if v4 == 0 (2)": "an event that says that no frame was left",
       "never if v6 == 0": "it is called when there is a window",
@@ -82,6 +94,10 @@ enum EquivalentMutants {
     ],
   ]
 
+  private static let chunkAlone =
+    "no scenario whose streams are judged exactly loses the stack chunk and nothing else"
+  private static let room = "how much room is waited for is a matter of choice"
+  private static let twoHandlers = "takes two handlers, one after the other: Tests/Models/append.pml has them"
   private static let beforeTheBuffer =
     "the word before a buffer is another one's last: never an entry in the model"
   private static let outwards = "no entry leads inwards; ends the walk over one that was overwritten"

@@ -156,7 +156,8 @@ extension ProbeAddress {
     ThreadContext.unwinding: "unwinding", ThreadContext.searches: "searches",
     ThreadContext.position: "position",
     ThreadContext.limit: "limit", ThreadContext.consumed: "consumed", ThreadContext.capacity: "capacity",
-    ThreadContext.pendingReturns: "pending", ThreadContext.session: "session",
+    ThreadContext.pendingReturns: "pending", ThreadContext.stackOwed: "stack owed",
+    ThreadContext.session: "session",
   ]
 
   /// The field of the context, or register and offset.
