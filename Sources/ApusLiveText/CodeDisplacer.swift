@@ -21,8 +21,8 @@ package struct CodeDisplacer {
   func displaced(
     _ code: [UInt8], at address: Address, to destination: Address
   ) throws(DisplacementError) -> [UInt8] {
-    let moved: X86_64.RelocatedCode
-    do throws(X86_64.RelocationError) {
+    let moved: RelocatedCode
+    do throws(RelocationError) {
       moved = try X86_64.Relocator(decoder).relocate(
         code, at: address, to: destination, minimumCount: states.slotBytes)
     } catch { throw .immovable("\(error)") }

@@ -42,11 +42,12 @@ final class Scratch {
     if status != 0 { throw ToolFailure(description: "'\(command)' ended with status \(status)") }
   }
 
-  func write(_ name: String, _ text: String) throws {
+  func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
+
+  func write(_ name: String, _ bytes: [UInt8]) throws {
     guard let file = unsafe fopen("\(path)/\(name)", "w") else {
       throw ToolFailure(description: "cannot write \(name): errno \(errno)")
     }
-    let bytes = Array(text.utf8)
     let count = unsafe fwrite(bytes, 1, bytes.count, file)
     guard unsafe fclose(file) == 0, count == bytes.count else {
       throw ToolFailure(description: "cannot write \(name): errno \(errno)")

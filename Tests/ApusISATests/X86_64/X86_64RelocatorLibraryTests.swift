@@ -62,7 +62,7 @@ struct X86_64RelocatorLibraryTests {
         let result = try relocator.relocate(code, at: function.address, to: destination)
         try compare(code, result, function.name, function.address, destination, decoder)
         moved += 1
-      } catch let error as X86_64.RelocationError {
+      } catch let error as RelocationError {
         switch error.reason {
         case .tooShort: refused["too short", default: 0] += 1
         case .branchIntoSlot: refused["branch into the slot", default: 0] += 1
@@ -77,7 +77,7 @@ struct X86_64RelocatorLibraryTests {
   }
 
   private func compare(
-    _ code: [UInt8], _ result: X86_64.RelocatedCode, _ name: String, _ address: Address,
+    _ code: [UInt8], _ result: RelocatedCode, _ name: String, _ address: Address,
     _ destination: Address,
     _ decoder: X86_64.Decoder
   ) throws {

@@ -83,7 +83,7 @@ struct X86_64RelocatorTests {
     var text: String
     var code: [UInt8]
     var destination = X86_64RelocatorTests.destination
-    var matches: @Sendable (X86_64.RelocationError.Reason) -> Bool
+    var matches: @Sendable (RelocationError.Reason) -> Bool
   }
 
   static let refusals: [Refusal] = [
@@ -125,7 +125,7 @@ struct X86_64RelocatorTests {
     #expect("\(example.text)") {
       _ = try relocator.relocate(example.code, at: Self.address, to: example.destination)
     } throws: { error in
-      guard let error = error as? X86_64.RelocationError else { return false }
+      guard let error = error as? RelocationError else { return false }
       return example.matches(error.reason)
     }
   }
