@@ -24,16 +24,17 @@ extension CodeBlob {
       }
       let place = address &+ UInt64(truncatingIfNeeded: relocation.offset)
       let distance = Int64(bitPattern: target &- place) &+ relocation.addend
-      guard let short = Int32(exactly: distance) else {
+      guard let field = relocation.kind.field(distance) else {
         throw .outOfRange(program: name, offset: relocation.offset, place: address, target: target)
       }
-      Self.write(UInt64(UInt32(bitPattern: short)), 4, &code, relocation.offset)
+      let old = Self.read(code, relocation.offset)
+      Self.write(UInt64(old & ~field.mask | field.bits), 4, &code, relocation.offset)
     }
     return code
   }
 
-  /// Replaces every constant and immediate with the value `old` (of those that take 4 or 8 bytes, so `old`
-  /// should be a large, unlikely number) by `new`. A quick way to many stubs that differ in constants only.
+  /// Replaces every constant and immediate with the value `old` (of those in ``constantSites``, so `old` should be a
+  /// large, unlikely number) by `new`. A quick way to many stubs that differ in constants only.
   package mutating func replaceConstant(_ old: UInt64, with new: UInt64) throws(LoweringError) {
     var found = false
     for index in constantSites.indices where constantSites[index].value == old {
@@ -43,9 +44,14 @@ extension CodeBlob {
         case .zeroExtended32: new <= UInt64(UInt32.max)
         case .signExtended32: Int32(exactly: Int64(bitPattern: new)) != nil
         case .full64: true
+        case .moves(let count): Self.movesFit(new, count)
         }
       guard fits else { throw .constantDoesNotFit(program: name, offset: site.offset, value: new) }
-      Self.write(new, site.form == .full64 ? 8 : 4, &bytes, site.offset)
+      switch site.form {
+      case .zeroExtended32, .signExtended32: Self.write(new, 4, &bytes, site.offset)
+      case .full64: Self.write(new, 8, &bytes, site.offset)
+      case .moves(let count): Self.writeMoves(new, count, &bytes, site.offset)
+      }
       constantSites[index].value = new
       found = true
     }
@@ -54,5 +60,22 @@ extension CodeBlob {
 
   private static func write(_ value: UInt64, _ count: Int, _ code: inout [UInt8], _ offset: Int) {
     for index in 0..<count { code[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+  }
+  private static func read(_ code: [UInt8], _ offset: Int) -> UInt32 {
+    (0..<4).reduce(0) { $0 | UInt32(code[offset + $1]) << UInt32(8 * $1) }
+  }
+}
+
+extension CodeBlob.Relocation.Kind {
+  /// What a distance puts into the 32-bit word at the place; nil if it is out of range.
+  fileprivate func field(_ distance: Int64) -> (mask: UInt32, bits: UInt32)? {
+    switch self {
+    case .relative32:
+      guard let short = Int32(exactly: distance) else { return nil }
+      return (~0, UInt32(bitPattern: short))
+    case .branch26:
+      guard distance & 3 == 0, distance >= -(1 << 27), distance < 1 << 27 else { return nil }
+      return ((1 << 26) - 1, UInt32(truncatingIfNeeded: distance >> 2) & ((1 << 26) - 1))
+    }
   }
 }

@@ -1,7 +1,8 @@
 package import ApusISA
 package import ApusProbe
 
-/// A lowered probe program: position-independent but for its relocations, with no need for alignment.
+/// A lowered probe program: position-independent but for its relocations; aligned as the architecture's instructions
+/// must be.
 package struct CodeBlob: Sendable {
   /// A place that depends on where code is put.
   package struct Relocation: Sendable, Hashable {
@@ -9,6 +10,9 @@ package struct CodeBlob: Sendable {
     package enum Kind: Sendable, Hashable {
       /// A signed 32-bit distance: target + addend − address of the place.
       case relative32
+      /// The low 26 bits of a 32-bit word: the signed distance in units of 4 bytes, within ±128 MiB. (R_AARCH64_JUMP26 and
+      /// R_AARCH64_CALL26 in ELF for the Arm 64-bit architecture, 5.7.)
+      case branch26
     }
     /// What the place refers to.
     package enum Target: Sendable, Hashable {
@@ -45,8 +49,10 @@ package struct CodeBlob: Sendable {
       case zeroExtended32
       case signExtended32
       case full64
+      /// So many instructions, each of which carries 16 bits (arm64's `movz`, `movn` and `movk`).
+      case moves(Int)
     }
-    /// Of the constant's first byte.
+    /// Of the constant's first byte, or of its first instruction.
     package var offset: Int
     package var form: Form
     /// The 64-bit value that stands there.
@@ -64,7 +70,7 @@ package struct CodeBlob: Sendable {
   package var returnPoints: [Int]
   /// Rows by ascending offset; the first is for offset 0.
   package var cfi: [CFIRow]
-  /// The constants and immediates of 4 or 8 bytes.
+  /// The constants and immediates that can be replaced: those that are not packed into an instruction with other things.
   package var constantSites: [ConstantSite]
 
   /// The offset after the only (or first) call of the body.

@@ -8,14 +8,24 @@ package struct Lowering: Sendable {
 
   /// A lowering for an architecture, if there is one.
   package init(_ architecture: Architecture) throws(LoweringError) {
-    guard architecture == .x86_64 else { throw .architecture(architecture) }
+    switch architecture {
+    case .x86_64, .arm64: break
+    case .ppc64le: throw .architecture(architecture)
+    }
     self.architecture = architecture
   }
 
   /// Lowers a program, which should have passed ``ProbeProgram/check()``: what is not checked again here
   /// becomes code that does what the program says.
   package func lower(_ program: ProbeProgram) throws(LoweringError) -> CodeBlob {
-    var lowering = try X86_64Lowering(program)
-    return try lowering.run()
+    switch architecture {
+    case .x86_64:
+      var lowering = try X86_64Lowering(program)
+      return try lowering.run()
+    case .arm64:
+      var lowering = try ARM64Lowering(program)
+      return try lowering.run()
+    case .ppc64le: throw .architecture(architecture)
+    }
   }
 }

@@ -11,6 +11,8 @@ package enum LoweringError: Error, Sendable, Hashable, CustomStringConvertible {
   case label(program: String, ProbeLabel)
   /// Control can run off the program's end.
   case fallsOffEnd(program: String)
+  /// The code is so long that a branch in it does not reach.
+  case tooLong(program: String)
   /// A symbol has no address.
   case undefinedSymbol(program: String, ProbeSymbol)
   /// What the code at `offset` refers to is too far away; place it nearer.
@@ -28,6 +30,7 @@ package enum LoweringError: Error, Sendable, Hashable, CustomStringConvertible {
     case .label(let program, let label):
       "probe program \(program): label \(label.rawValue) must be defined exactly once"
     case .fallsOffEnd(let program): "probe program \(program): control runs off the end"
+    case .tooLong(let program): "probe program \(program): a branch in its code does not reach"
     case .undefinedSymbol(let program, let symbol):
       "probe program \(program): routine \(symbol.rawValue) has no address"
     case .outOfRange(let program, let offset, let place, let target):

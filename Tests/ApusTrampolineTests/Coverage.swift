@@ -6,7 +6,14 @@ struct Coverage {
   private(set) var counts: [String: Int] = [:]
   private(set) var unknown: [String] = []
 
-  init() { for cell in Self.cells { counts[cell] = 0 } }
+  /// - Parameter pushesArguments: whether registers of arguments may be those of probe registers.
+  init(pushesArguments: Bool) {
+    for cell in Self.cells { counts[cell] = 0 }
+    for argument in 0..<6 {
+      counts["argument \(argument) live"] = 0
+      if pushesArguments { counts["argument \(argument) pushed"] = 0 }
+    }
+  }
 
   mutating func count(_ cell: String) {
     if counts[cell] == nil { unknown.append(cell) }
@@ -97,7 +104,6 @@ struct Coverage {
         if result == scratch { cells.append("timestamp \(result) \(scratch) same") }
       }
     }
-    for argument in 0..<6 { cells += ["argument \(argument) pushed", "argument \(argument) live"] }
     cells += ["constant", "move distinct", "move same", "storeConstant", "shiftLeft", "shiftRight", "jump"]
     cells += ["addShifted distinct", "addShifted same"]
     cells += [

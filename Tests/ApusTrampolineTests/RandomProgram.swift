@@ -135,14 +135,20 @@ struct RandomProgram {
   }
 
   /// A place in the window through a register that may be `base` or is made to point there. `count`: bytes
-  /// there.
-  private mutating func address(through register: ProbeRegister? = nil, count: Int = 8) -> ProbeAddress {
+  /// there. `aligned`: as ordered and atomic accesses must be.
+  private mutating func address(
+    through register: ProbeRegister? = nil, count: Int = 8, aligned: Bool = false
+  ) -> ProbeAddress {
     let register = register ?? any()
-    let place = random.below(ProgramWindow.randomBytes - count + 1)
+    var place = random.below(ProgramWindow.randomBytes - count + 1)
+    if aligned { place &= ~7 }
     if register == base { return ProbeAddress(base, Int32(place)) }
     let offset: Int32 =
-      switch random.below(4) {
+      switch random.below(6) {
       case 0: 0
+      // As far as the words of contexts' cursors are from them, and pages away.
+      case 3: Int32(random.below(1 << 25)) - (1 << 24)
+      case 4: Int32(random.below(4096) - 2048) * 4096 + Int32(random.below(2)) * 8
       case 1: Int32(random.below(256)) - 128
       case 2: Int32(random.below(1024)) - 512
       default: Int32(truncatingIfNeeded: random.next())
@@ -195,7 +201,7 @@ struct RandomProgram {
   }
 
   private mutating func statement(_ depth: Int) {
-    switch random.below(27) {
+    switch random.below(28) {
     case 0: emit(.constant(target(), random.value()))
     case 1:
       let d = target()
@@ -220,7 +226,7 @@ struct RandomProgram {
     case 15, 16: add(atomic: random.once(in: 2))
     case 17, 18: exchange(atomic: random.once(in: 2))
     case 19:
-      let address = address()
+      let address = address(aligned: true)
       if random.once(in: 2) {
         emit(
           .loadAcquire(others.contains(address.base) && random.once(in: 3) ? address.base : target(), address)
@@ -234,6 +240,7 @@ struct RandomProgram {
       let far = ProbeAddress(any(), random.immediate())
       emit(random.pick([.fence, .pause, .threadPointer(target()), .prefetchForStore(far)]))
     case 23: frame()
+    case 25: neighbours()
     case 24: emit(.addShifted(target(), any(), UInt8(1 + random.below(3))))
     default: call()
     }
@@ -280,8 +287,28 @@ struct RandomProgram {
     emit(.branch(.aboveOrEqual, register, .memory(counter), again))
   }
 
+  /// Several accesses near each other, through one register that points far away.
+  private mutating func neighbours() {
+    guard let pointer = target(not: base), let other = target(not: pointer) else { return }
+    let page = random.pick([0x40_2000, 0x80_5000, -0x1000, 0x1000, 0x7000_0000]) as Int32
+    emit(.constant(pointer, window.start &- UInt64(bitPattern: Int64(page))))
+    for _ in 0..<(2 + random.below(3)) {
+      let place = ProbeAddress(pointer, page + Int32(8 * random.below(ProgramWindow.randomBytes / 8)))
+      switch random.below(8) {
+      case 0: emit(.load(other, place, .eight))
+      case 1: emit(.store(place, any(), .four))
+      case 2: emit(.storeConstant(place, random.immediate()))
+      case 3: emit(.storeRelease(place, any()))
+      case 4: emit(.loadAcquire(other, place))
+      case 5: emit(.localAdd(place, random.once(in: 2) ? .register(other) : .memory(place)))
+      case 6: emit(.arithmetic(random.pick(ProbeArithmetic.allCases), other, .memory(place)))
+      default: emit(.move(other, any()))
+      }
+    }
+  }
+
   private mutating func add(atomic: Bool) {
-    let address = address()
+    let address = address(aligned: true)
     var operand: ProbeOperand
     switch random.below(3) {
     case 0: operand = .immediate(random.immediate())
@@ -300,7 +327,7 @@ struct RandomProgram {
 
   private mutating func exchange(atomic: Bool) {
     let expected = target()
-    let address = address(through: random.once(in: 3) ? expected : nil)
+    let address = address(through: random.once(in: 3) ? expected : nil, aligned: true)
     let desired = [expected, address.base, any(), any()][random.below(4)]
     if expected != address.base, random.once(in: 2) { emit(.constant(expected, random.value())) }
     if random.once(in: 2) { emit(.store(address, expected, .eight)) }

@@ -1,4 +1,5 @@
 import ApusISA
+import ApusProbe
 
 /// What one region of a program keeps on the stack.
 struct X86_64Frame {
@@ -16,6 +17,11 @@ struct X86_64Frame {
   /// Probe registers that may hold a value that is still needed.
   var live: UInt16 = 0
 
+  init(_ needs: RegionNeeds = RegionNeeds()) {
+    saved = needs.saved
+    live = needs.live
+  }
+
   /// How many bytes are pushed.
   var byteCount: Int32 { Int32(saved.nonzeroBitCount) * 8 }
 
@@ -23,5 +29,15 @@ struct X86_64Frame {
   func slot(_ index: Int) -> Int32? {
     guard saved & (1 << UInt16(index)) != 0 else { return nil }
     return Int32((saved >> UInt16(index + 1)).nonzeroBitCount) * 8
+  }
+
+  /// Machine registers that the instruction changes besides those it names.
+  static func hiddenRegisters(_ instruction: ProbeInstruction) -> UInt16 {
+    switch instruction {
+    case .localCompareExchange, .atomicCompareExchange: accumulator
+    case .timestamp: accumulator | data
+    case .localAdd(_, .memory), .atomicAdd(_, .memory): extra
+    default: 0
+    }
   }
 }

@@ -48,7 +48,7 @@ extension X86_64Lowering {
     code.call(near: 0)
     relocations.append((Mark(position: code.count - 4, branches: branches.count), .body))
     returnPoints.append(mark)
-    frame = regions.frame(at: index + 1)
+    frame = X86_64Frame(outline.needs(at: index + 1))
     makeRoom()
     pushAll()
   }

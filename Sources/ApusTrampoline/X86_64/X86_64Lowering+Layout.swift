@@ -32,7 +32,7 @@ extension X86_64Lowering {
         CodeBlob.FaultEntry(start: offset($0.start), recovery: offset(labels[$0.label].mark))
       },
       returnPoints: returnPoints.map(offset),
-      cfi: finishRows(offset),
+      cfi: CFIRow.merged(rows.map { (offset($0.mark), $0.row) }),
       constantSites: constants.map {
         CodeBlob.ConstantSite(offset: offset($0.mark), form: $0.form, value: $0.value)
       })
@@ -55,21 +55,5 @@ extension X86_64Lowering {
       }
     }
     return offsets
-  }
-
-  /// Of rows for one offset the last one holds, and a row that changes nothing is left out.
-  private func finishRows(_ offset: (Mark) -> Int) -> [CFIRow] {
-    var result: [CFIRow] = []
-    result.reserveCapacity(rows.count)
-    for (mark, row) in rows {
-      var row = row
-      row.offset = offset(mark)
-      if result.last?.offset == row.offset { result.removeLast() }
-      if let last = result.last, last.cfaOffset == row.cfaOffset, last.returnAddress == row.returnAddress {
-        continue
-      }
-      result.append(row)
-    }
-    return result
   }
 }

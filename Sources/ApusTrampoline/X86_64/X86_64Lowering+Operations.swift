@@ -20,20 +20,20 @@ extension X86_64Lowering {
       code.loadEffectiveAddress(machine(d), machine(d), index: machine(s), shift: count & 3)
     case .branch(let condition, let left, let operand, _):
       compare(condition, machine(left), operand)
-      branch(condition.machine, to: labelIndices[index])
+      branch(condition.machine, to: outline.labelIndices[index])
     case .jump:
-      if !isNext(labelIndices[index], after: index) {
-        branch(nil, to: labelIndices[index])
+      if !outline.isNext(outline.labelIndices[index], after: index) {
+        branch(nil, to: outline.labelIndices[index])
         isReachable = false
       }
     case .localAdd(let address, let operand): addToMemory(address, operand, lock: false)
     case .atomicAdd(let address, let operand): addToMemory(address, operand, lock: true)
     case .localCompareExchange(let address, let expected, let desired, _):
       compareExchange(address, expected, desired, lock: false)
-      branch(.notEqual, to: labelIndices[index])
+      branch(.notEqual, to: outline.labelIndices[index])
     case .atomicCompareExchange(let address, let expected, let desired, _):
       compareExchange(address, expected, desired, lock: true)
-      branch(.notEqual, to: labelIndices[index])
+      branch(.notEqual, to: outline.labelIndices[index])
     // x86-64 stores become visible in order and loads are done in order (Intel manual, volume 3, 9.2).
     case .loadAcquire(let d, let address): code.load(machine(d), memory(address), .eight)
     case .storeRelease(let address, let s): code.store(memory(address), machine(s), .eight)
@@ -150,7 +150,7 @@ extension X86_64Lowering {
     code.exchange(machine(expected), .rax)
   }
 
-  private mutating func fault(_ index: Int) { faults.append((mark, labelIndices[index])) }
+  private mutating func fault(_ index: Int) { faults.append((mark, outline.labelIndices[index])) }
 
   private mutating func argument(_ d: Register, _ argument: Register) {
     for index in 0..<8 where X86_64Frame.machine[index] == argument {

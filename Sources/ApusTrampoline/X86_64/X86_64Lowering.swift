@@ -3,8 +3,7 @@ import ApusProbe
 
 /// Lowers one program to x86-64.
 ///
-/// A program is cut into *regions*, the parts that control reaches without a call of the body in between: all
-/// of a region runs with the same machine registers on the stack. A stub looks like this:
+/// All of a region of the program runs with the same machine registers on the stack. A stub looks like this:
 ///
 /// ```
 ///   [rsp]  R, the caller's return address; this place is the frame address
@@ -43,13 +42,11 @@ struct X86_64Lowering: ~Copyable {
     var returnAddress: CFIRow.ReturnAddress?
   }
 
-  let program: ProbeProgram
+  let outline: ProgramOutline
+  var program: ProbeProgram { outline.program }
   var code = X86_64.Encoder()
   var labels: [Label] = []
-  /// For each instruction, the index of the label that it defines or goes to.
-  var labelIndices: [Int] = []
   var branches: [Branch] = []
-  var regions = X86_64Regions()
   /// The region that is being written.
   var frame = X86_64Frame()
   /// Whether control reaches the place that is being written.
@@ -64,9 +61,8 @@ struct X86_64Lowering: ~Copyable {
   var constants: [(mark: Mark, form: CodeBlob.ConstantSite.Form, value: UInt64)] = []
 
   init(_ program: ProbeProgram) throws(LoweringError) {
-    self.program = program
-    try findLabels()
-    findRegions()
+    outline = try ProgramOutline(program, hidden: X86_64Frame.hiddenRegisters)
+    labels = outline.labels.map { Label(name: $0) }
   }
 
   /// Here.
@@ -82,11 +78,11 @@ struct X86_64Lowering: ~Copyable {
   /// Writes the whole program.
   mutating func run() throws(LoweringError) -> CodeBlob {
     code.reserve(program.instructions.count * 8 + 64)
-    frame = regions.frame(at: 0)
+    frame = X86_64Frame(outline.needs(at: 0))
     prologue()
     for (index, instruction) in program.instructions.enumerated() {
       if case .label = instruction {
-        place(labelIndices[index], index)
+        place(outline.labelIndices[index], index)
       } else if isReachable {
         guard instruction.isAllowed(in: program.role) else {
           throw .notAllowed(program: program.name, index: index)
@@ -103,7 +99,7 @@ struct X86_64Lowering: ~Copyable {
     labels[label].mark = mark
     guard !isReachable else { return }
     isReachable = true
-    frame = regions.frame(at: index)
+    frame = X86_64Frame(outline.needs(at: index))
     cfaOffset = 8 + frame.byteCount
     returnAddress = labels[label].returnAddress ?? returnAddress
     row()
@@ -119,35 +115,5 @@ struct X86_64Lowering: ~Copyable {
   mutating func branch(_ condition: X86_64.Condition?, to label: Int) {
     if labels[label].returnAddress == nil { labels[label].returnAddress = returnAddress }
     branches.append(Branch(condition: condition, position: code.count, label: label))
-  }
-
-  /// Whether a label stands between the instruction with this index and the next that does something.
-  func isNext(_ label: Int, after index: Int) -> Bool {
-    var next = index + 1
-    while next < program.instructions.count, case .label = program.instructions[next] {
-      if labelIndices[next] == label { return true }
-      next += 1
-    }
-    return false
-  }
-
-  /// Numbers the labels and resolves all uses.
-  private mutating func findLabels() throws(LoweringError) {
-    let instructions = program.instructions
-    labelIndices = [Int](repeating: -1, count: instructions.count)
-    var numbers: [ProbeLabel: Int] = [:]
-    for (index, instruction) in instructions.enumerated() {
-      guard case .label(let name) = instruction else { continue }
-      guard numbers.updateValue(labels.count, forKey: name) == nil else {
-        throw .label(program: program.name, name)
-      }
-      labelIndices[index] = labels.count
-      labels.append(Label(name: name))
-    }
-    for (index, instruction) in instructions.enumerated() {
-      guard let target = instruction.target else { continue }
-      guard let number = numbers[target] else { throw .label(program: program.name, target) }
-      labelIndices[index] = number
-    }
   }
 }
