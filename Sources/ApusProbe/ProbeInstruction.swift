@@ -85,7 +85,9 @@ package struct ProbeSymbol: RawRepresentable, Sendable, Hashable {
 /// The operations of the probe language.
 ///
 /// All arithmetic is on 64 bits. Loads zero-extend. "Local" operations are atomic only against signals that
-/// arrive on the same thread: on x86_64 one instruction without the lock prefix.
+/// arrive on the same thread: on x86_64 one instruction without the lock prefix, on arm64 a loop whose exclusive monitor
+/// a signal clears. What local and atomic operations, acquiring loads and releasing stores access is aligned to 8 bytes;
+/// other accesses need no alignment.
 package enum ProbeInstruction: Sendable, Hashable {
   /// A branch target; does nothing.
   case label(ProbeLabel)
@@ -126,9 +128,9 @@ package enum ProbeInstruction: Sendable, Hashable {
   case loadOrFault(ProbeRegister, ProbeAddress, ProbeLabel)
   /// A 64-bit store that may fault: the tracer then continues the thread at the label.
   case storeOrFault(ProbeAddress, ProbeRegister, ProbeLabel)
-  /// The thread pointer (x86_64: the word at fs:0).
+  /// The thread pointer (x86_64: the word at fs:0; arm64: tpidr_el0).
   case threadPointer(ProbeRegister)
-  /// Reads the time-stamp counter into the first register; the second is scratch, unspecified afterwards.
+  /// Reads the time-stamp counter (arm64: cntvct_el0) into the first register; the second is scratch, unspecified afterwards.
   case timestamp(ProbeRegister, scratch: ProbeRegister)
   /// A hint to the processor that the thread is spinning.
   case pause
@@ -139,7 +141,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   /// handler ever sees them half done, and none of them is left half done by a handler that does not return. Without a
   /// tracer nothing happens. Does nothing itself.
   case restartable(ProbeLabel, ProbeLabel)
-  /// Stubs only: the frame address (x86_64: where the caller's return address stands).
+  /// Stubs only: the frame address (x86_64: where the caller's return address stands; arm64: the stack pointer at the
+  /// function's entry).
   case frameAddress(ProbeRegister)
   /// Stubs only: reads and writes the caller's return address.
   case loadReturnAddress(ProbeRegister)
@@ -150,8 +153,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   case call(ProbeSymbol)
   /// Routines only: returns to the caller of the routine.
   case returnFromRoutine
-  /// Stubs only: takes the return address off the stack, calls the function's body, and makes room for the return
-  /// address again. All probe registers are unspecified afterwards.
+  /// Stubs only: calls the function's body with the stack as the caller left it, but that the body returns to the stub.
+  /// (x86_64: takes the return address off the stack and makes room for it again afterwards.) All probe registers are unspecified afterwards.
   case callBody
   /// Stubs only: goes on with the body; the stub is over.
   case jumpBody
@@ -169,7 +172,8 @@ package struct ProbeProgram: Sendable {
     /// Entered by ``ProbeInstruction/call(_:)``: saves what it uses and its caller has not saved.
     case routine
     /// A stub that is entered at a return: there is room for a return address above the stack pointer
-    /// (x86_64: entered by `ret`; the frame address is the stack pointer − 8 at that moment).
+    /// (x86_64: entered by `ret`; the frame address is the stack pointer − 8 at that moment. arm64: the frame address is the
+    /// stack pointer, and the return address has no value yet).
     case returnStub
   }
 

@@ -24,7 +24,8 @@ struct ReferenceRun {
   }
 
   /// Runs a program, which must put its return address back.
-  init(_ index: Int, of linked: LinkedPrograms, routines: Int, _ start: Start, _ coverage: inout Coverage) throws
+  init(_ index: Int, of linked: LinkedPrograms, routines: Int, _ start: Start, _ coverage: inout Coverage)
+    throws
   {
     var memory = FlatMemory([
       .init(start: start.window.start, bytes: start.bytes + [UInt8](repeating: 0, count: 64)),
@@ -35,7 +36,9 @@ struct ReferenceRun {
       arguments: start.arguments, time: 1 << 40)
     bodyRan = false
     steps: for step in 0... {
-      guard step < 100_000 else { throw ReferenceFailure(description: "the interpreter does not come to an end") }
+      guard step < 100_000 else {
+        throw ReferenceFailure(description: "the interpreter does not come to an end")
+      }
       let (program, position) = interpreter.place
       let instruction = interpreter.next
       let status = interpreter.step(&memory)
@@ -109,7 +112,8 @@ struct ProgramBatch {
 
   func linked() throws -> LinkedPrograms {
     try LinkedPrograms(
-      items.map(\.program), library: Dictionary(uniqueKeysWithValues: routines.map { ($0.symbol, $0.program) }))
+      items.map(\.program),
+      library: Dictionary(uniqueKeysWithValues: routines.map { ($0.symbol, $0.program) }))
   }
 
   /// Counts roles, and arguments by where they are found: pushed if the argument's register is that of a probe register

@@ -103,7 +103,9 @@ extension ARM64 {
       }
       switch word >> 24 {
       case 0x54:
-        guard word >> 4 & 1 == 0, let condition = Condition(rawValue: UInt8(word & 15)) else { return .unknown }
+        guard word >> 4 & 1 == 0, let condition = Condition(rawValue: UInt8(word & 15)) else {
+          return .unknown
+        }
         return .branch(condition, target(word, 5, 19, address))
       case 0xd4: return word & 0xffe0_001f == 0xd400_0001 ? .other : .trap
       case 0xd5: return system(word)
@@ -165,7 +167,8 @@ extension ARM64 {
       case (0b111, 0b00) where middle(word) == 31 && word >> 21 & 1 == 0 && word >> 10 & 1 == 1:
         return .stack(Int32(signed(word, 12, 9)))
       // Authenticated loads: the sign stands apart from the number, whose unit is 8 bytes.
-      case (0b111, 0b00) where middle(word) == 31 && word >> 30 == 3 && !isVector && word >> 10 & 0x803 == 0x803:
+      case (0b111, 0b00)
+      where middle(word) == 31 && word >> 30 == 3 && !isVector && word >> 10 & 0x803 == 0x803:
         return .stack((Int32(word >> 12 & 0x1ff) - (word >> 22 & 1 == 1 ? 512 : 0)) * 8)
       default: return .other
       }

@@ -30,7 +30,8 @@ extension ARM64.Encoder {
   // MARK: Arithmetic
 
   /// `add destination, source, #value`, with the value shifted left by 12 if `high`; 31 is the stack pointer.
-  package mutating func add(_ destination: Register, _ source: Register, _ value: UInt16, high: Bool = false) {
+  package mutating func add(_ destination: Register, _ source: Register, _ value: UInt16, high: Bool = false)
+  {
     form(.addImmediate, destination, source, .x0, Self.immediate12(value, high))
   }
   /// `sub destination, source, #value`.

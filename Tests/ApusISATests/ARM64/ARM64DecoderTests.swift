@@ -111,7 +111,9 @@ struct ARM64DecoderTests {
 
   /// The number that a change of the stack is written with.
   private func stackObjection(_ item: Listed, _ change: Int32) -> String? {
-    let numbers = item.operands.split(separator: "#").dropFirst().map { $0.prefix { "-0123456789abcdefx".contains($0) } }
+    let numbers = item.operands.split(separator: "#").dropFirst().map {
+      $0.prefix { "-0123456789abcdefx".contains($0) }
+    }
     guard let text = numbers.first else { return "changes the stack" }
     let negative = text.hasPrefix("-")
     let digits = negative ? text.dropFirst() : text

@@ -114,7 +114,9 @@ struct ARM64RelocatorTests {
     Refusal(text: "a return, then another function", code: "ret\nsub sp, sp, #16", minimum: 8) {
       $0 == .tooShort(needed: 8, available: 4)
     },
-    Refusal(text: "somebody's breakpoint", code: "brk #0") { if case .immovable = $0 { true } else { false } },
+    Refusal(text: "somebody's breakpoint", code: "brk #0") {
+      if case .immovable = $0 { true } else { false }
+    },
     Refusal(text: "signing with the program counter", code: ".inst 0xdac1a3fe") {
       if case .immovable = $0 { true } else { false }
     },
@@ -234,7 +236,8 @@ private struct Effect: Equatable {
       case .branch(let condition, let target):
         set(target, instruction, instructions, index, "\(condition)", "\(condition.inverted ?? .always)")
       case .compareZero(let r, let isNotZero, let wide, let target):
-        set(target, instruction, instructions, index, "\(r) \(isNotZero) \(wide)", "\(r) \(!isNotZero) \(wide)")
+        set(
+          target, instruction, instructions, index, "\(r) \(isNotZero) \(wide)", "\(r) \(!isNotZero) \(wide)")
       case .testBit(let r, let bit, let isSet, let target):
         set(target, instruction, instructions, index, "\(r) \(bit) \(isSet)", "\(r) \(bit) \(!isSet)")
       default:

@@ -61,22 +61,46 @@ final class ARM64Machine {
   private let directory: String
 
   init() throws {
+    directory = try Self.makeDirectory()
+    let sources = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    try Self.run(
+      "aarch64-linux-gnu-gcc -O1 -static -no-pie -Wl,--section-start=.apus=0x1000000 -o '\(directory)/runner' "
+        + "'/\(sources)/MachineCode/runner.c' '/\(sources)/MachineCode/arm64.S'")
+  }
+
+  private static func makeDirectory() throws -> String {
     var template = Array("/tmp/apus-test-XXXXXX".utf8CString)
-    directory = try unsafe template.withUnsafeMutableBufferPointer { buffer in
+    return try unsafe template.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress, let made = unsafe mkdtemp(base) else {
         throw MachineFailure(description: "mkdtemp: errno \(errno)")
       }
       return unsafe String(cString: made)
     }
-    let sources = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+  }
+
+  /// What the assembler makes of several pieces of text.
+  static func assemble(_ pieces: [String]) throws -> [[UInt8]] {
+    let directory = try makeDirectory()
+    defer { _ = unsafe system("rm -rf '\(directory)'") }
+    // A word that no piece has in it ends each.
+    let mark: [UInt8] = [0xde, 0xc0, 0xad, 0x0b]
+    let text = ".text\n" + pieces.map { $0 + "\n.inst 0x0badc0de\n" }.joined()
+    try write(Array(text.utf8), "\(directory)/t.s")
     try run(
-      "aarch64-linux-gnu-gcc -O1 -static -no-pie -Wl,--section-start=.apus=0x1000000 -o '\(directory)/runner' "
-        + "'/\(sources)/MachineCode/runner.c' '/\(sources)/MachineCode/arm64.S'")
+      "cd '\(directory)' && aarch64-linux-gnu-as t.s -o t.o && aarch64-linux-gnu-objcopy -O binary -j .text t.o t.bin"
+    )
+    var result: [[UInt8]] = [[]]
+    let bytes = try read("\(directory)/t.bin")
+    for place in stride(from: 0, to: bytes.count, by: 4) {
+      let word = Array(bytes[place..<place + 4])
+      if word == mark { result.append([]) } else { result[result.count - 1] += word }
+    }
+    return Array(result.dropLast())
   }
 
   deinit { _ = unsafe system("rm -rf '\(directory)'") }
 
-  private func run(_ command: String) throws {
+  private static func run(_ command: String) throws {
     let status = unsafe system(command)
     if status != 0 { throw MachineFailure(description: "'\(command)' ended with status \(status)") }
   }
@@ -101,9 +125,10 @@ final class ARM64Machine {
       input.append(0)
       input += Self.words(job.window)
     }
-    try write(input)
-    try run("timeout 120 qemu-aarch64 '\(directory)/runner' '\(directory)/in' '\(directory)/out'")
-    let output = try read()
+    let bytes = unsafe input.withUnsafeBytes { unsafe Array($0) }
+    try Self.write(bytes, "\(directory)/in")
+    try Self.run("timeout 120 qemu-aarch64 '\(directory)/runner' '\(directory)/in' '\(directory)/out'")
+    let output = Self.words(try Self.read("\(directory)/out"))
     let state = ARM64RegisterValues.count + 1
     let size = 1 + 2 * state + words + stamps + 2
     guard output.count == 1 + size * jobs.count else {
@@ -134,25 +159,25 @@ final class ARM64Machine {
     unsafe words.withUnsafeBytes { unsafe Array($0) }
   }
 
-  private func write(_ words: [UInt64]) throws {
-    guard let file = unsafe fopen("\(directory)/in", "w") else {
-      throw MachineFailure(description: "cannot write: errno \(errno)")
+  private static func write(_ bytes: [UInt8], _ path: String) throws {
+    guard let file = unsafe fopen(path, "w") else {
+      throw MachineFailure(description: "cannot write \(path): errno \(errno)")
     }
-    let written = unsafe words.withUnsafeBytes { unsafe fwrite($0.baseAddress, 1, $0.count, file) }
-    guard unsafe fclose(file) == 0, written == words.count * 8 else {
-      throw MachineFailure(description: "cannot write: errno \(errno)")
+    let written = unsafe fwrite(bytes, 1, bytes.count, file)
+    guard unsafe fclose(file) == 0, written == bytes.count else {
+      throw MachineFailure(description: "cannot write \(path): errno \(errno)")
     }
   }
 
-  private func read() throws -> [UInt64] {
-    guard let file = unsafe fopen("\(directory)/out", "r") else {
-      throw MachineFailure(description: "cannot read: errno \(errno)")
+  private static func read(_ path: String) throws -> [UInt8] {
+    guard let file = unsafe fopen(path, "r") else {
+      throw MachineFailure(description: "cannot read \(path): errno \(errno)")
     }
     defer { unsafe fclose(file) }
-    var result: [UInt64] = []
-    var buffer = [UInt64](repeating: 0, count: 1 << 16)
+    var result: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 19)
     while true {
-      let count = unsafe fread(&buffer, 8, buffer.count, file)
+      let count = unsafe fread(&buffer, 1, buffer.count, file)
       if count == 0 { return result }
       result += buffer[..<count]
     }

@@ -224,43 +224,46 @@ struct X86_64LoweringTests {
     }
   }
 
-  /// Follows all paths with the stack pointer's distance from the CFA in hand.
+  /// Compares the rows with what the instructions do.
   private func walk(_ blob: CodeBlob, _ role: ProbeProgram.Role, _ decoder: X86_64.Decoder) throws -> String?
   {
-    #expect(blob.cfi.first?.offset == 0)
-    #expect(blob.cfi.map(\.offset) == Set(blob.cfi.map(\.offset)).sorted())
-    // Code up to an instruction that ends a path is decoded in order; all of it is reachable.
-    var depths: [Int: Int32] = [0: role == .returnStub ? 0 : 8]
-    for instruction in try decoder.decodeAll(blob.bytes, at: 0) {
+    let held = CFIRow.ReturnAddress.shadowMap(-8)
+    let steps = try decoder.decodeAll(blob.bytes, at: 0).map { instruction in
       let offset = Int(instruction.address)
-      guard let depth = depths[offset] else { return "nothing leads to \(offset): \(instruction.text)" }
-      let row = blob.frameInformation(at: offset)
-      if row?.cfaOffset != depth { return "at \(offset), \(instruction.text): \(depth), but \(row as Any)" }
-      let isHeld = if case .shadowMap? = row?.returnAddress { true } else { false }
-      var after = depth
+      let relocation = blob.relocations.first { $0.offset == offset + 1 }
+      var step = FrameWalk.Step(offset: offset, size: instruction.count, text: instruction.text)
+      step.isFollowed = !instruction.endsPath
       switch instruction.flow {
-      case .branch(_, let target): depths[Int(target)] = depth
-      case .jump(let target?):
-        if Int(target) < blob.bytes.count, !blob.relocations.contains(where: { $0.offset == offset + 1 }) {
-          depths[Int(target)] = depth
-        } else if depth != 8 || isHeld {
-          return "a jump to the body with \(depth)"
-        }
-      case .return: if depth != 8 || isHeld { return "a return with \(depth), \(row as Any)" }
-      case .call:
-        let isBody = blob.relocations.contains { $0.offset == offset + 1 && $0.target == .body }
-        if isBody, depth != 0 || !isHeld { return "a call of the body with \(depth), \(row as Any)" }
+      case .branch(_, let target): step.targets = [Int(target)]
+      case .jump(let target?) where relocation == nil: step.targets = [Int(target)]
+      case .jump, .return: step.leaves = true
+      case .call where relocation?.target == .body:
+        step.callsBody = true
+        step.change = { $0.places = [held] }
       default:
-        switch instruction.mnemonic {
-        case "push": after += 8
-        case "pop": after -= 8
-        case "lea" where instruction.operands == "rsp, [rsp + 8]": after -= 8
-        case "lea" where instruction.operands == "rsp, [rsp - 8]": after += 8
+        switch (instruction.mnemonic, instruction.operands) {
+        case ("push", _): step.change = { $0.cfaOffset += 8 }
+        case ("pop", _): step.change = { $0.cfaOffset -= 8 }
+        case ("lea", "rsp, [rsp + 8]"):
+          step.change = { $0 = .init(cfaOffset: $0.cfaOffset - 8, places: [held]) }
+        case ("lea", "rsp, [rsp - 8]"): step.change = { $0.cfaOffset += 8 }
+        case ("mov", let operands):
+          // A store to where the return address belongs.
+          step.change = { state in
+            let distance = state.cfaOffset - 8
+            let place =
+              distance == 0 ? "[rsp]" : "[rsp + \(distance < 10 ? "" : "0x")\(String(distance, radix: 16))]"
+            if operands.hasPrefix("qword ptr \(place),") { state.places = [.memory(-8)] }
+          }
         default: break
         }
       }
-      if !instruction.endsPath { depths[offset + instruction.count] = after }
+      return step
     }
-    return nil
+    let entered = CFIRow.ReturnAddress.memory(-8)
+    let start =
+      role == .returnStub
+      ? FrameWalk.State(cfaOffset: 0, places: [held]) : FrameWalk.State(cfaOffset: 8, places: [entered])
+    return FrameWalk(start: start, end: .init(cfaOffset: 8, places: [entered])).objection(blob, steps)
   }
 }

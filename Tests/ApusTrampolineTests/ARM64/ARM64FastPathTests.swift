@@ -1,0 +1,105 @@
+import ApusCore
+import ApusISA
+import ApusProbe
+import ApusTrampoline
+import Testing
+
+@Suite("arm64 fast paths")
+struct ARM64FastPathTests {
+  struct Case: Sendable {
+    var name: String
+    var program: @Sendable (ProbeEnvironment) -> ProbeProgram
+    var isTimed = false
+    /// Instructions executed before the body and after it.
+    var before: Int
+    var after = 0
+  }
+
+  static let cases: [Case] = [
+    Case(name: "count", program: { .countStub(function: 1000, environment: $0) }, before: 32),
+    Case(name: "entry, untimed", program: { .entryStub(function: 1000, environment: $0) }, before: 32),
+    Case(
+      name: "entry, timed", program: { .entryStub(function: 1000, environment: $0) }, isTimed: true,
+      before: 35
+    ),
+    Case(
+      name: "graph, untimed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
+      before: 58, after: 44),
+    Case(
+      name: "graph, timed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
+      isTimed: true, before: 61, after: 46),
+  ]
+
+  private func environment(isTimed: Bool) -> ProbeEnvironment {
+    ProbeEnvironment(
+      contexts: 0x7f00_0010_0000, chunkTable: 0x7e00_0000_0000, chunkBits: 15, mirror: 0x7e10_0000_0000,
+      control: 0x7f00_0090_0000, lostCalls: 0x7f00_00a0_0000, sharedCounts: 0x7f00_00b0_0000,
+      slowReturn: 0x5555_0000_1000, arena: AddressRange(0x5555_0000_0000, 0x5555_0100_0000), isTimed: isTimed,
+      waitsForRoom: true)
+  }
+
+  /// The instructions of a call that finds all as it should be: no branch to a slow path is taken.
+  @Test("have so many instructions", arguments: cases.indices)
+  func lengths(_ index: Int) throws {
+    let example = Self.cases[index]
+    let program = example.program(environment(isTimed: example.isTimed))
+    try program.check()
+    let blob = try Lowering(.arm64).lower(program)
+    let code = ARM64.Decoder().decodeAll(blob.bytes, at: 0)
+    func end(from start: Int) throws -> Int {
+      try #require(
+        code[start...].firstIndex { item in
+          if case .return = item.kind { return true }
+          return blob.relocations.contains { $0.offset == Int(item.address) && $0.target == .body }
+        })
+    }
+    let entry = try end(from: 0)
+    let exit = try blob.returnPoint.map { try end(from: $0 / 4) - $0 / 4 + 1 } ?? 0
+    print(
+      "arm64 \(example.name): \(entry + 1) instructions before the body, \(exit) after; \(blob.bytes.count) bytes"
+    )
+    #expect(entry + 1 == example.before && exit == example.after)
+    #expect(ARM64FrameWalk.objection(blob, program.role) == nil)
+  }
+
+  @Test("all routines and hooks can be lowered, and have right call-frame information")
+  func routines() throws {
+    let environment = environment(isTimed: true)
+    var programs = Routine.allCases.map { $0.program(environment) }
+    programs += [
+      .slowReturn(), .disarmHook(), .armHook(environment: environment), .giveBackHook(), .loaderHook(),
+      .passHook(), .landHook(cfaOffset: 16, frameDistance: 0),
+    ]
+    for program in programs {
+      try program.check()
+      let blob = try Lowering(.arm64).lower(program)
+      #expect(ARM64FrameWalk.objection(blob, program.role) == nil, "\(program.name)")
+    }
+  }
+
+  /// A restart after the store of a range's last instruction would do it twice.
+  @Test("restartable code of all programs ends with the one instruction that takes effect")
+  func restartable() throws {
+    let environment = environment(isTimed: true)
+    var programs = Routine.allCases.map { $0.program(environment) }
+    programs.append(.graphStub(function: 5, options: .init(), environment: environment))
+    programs.append(.entryStub(function: 5, environment: environment))
+    var ranges = 0
+    for program in programs {
+      let blob = try Lowering(.arm64).lower(program)
+      let code = ARM64.Decoder().decodeAll(blob.bytes, at: 0)
+      for case .restartable(let first, let last) in program.instructions {
+        let begin = try #require(blob.offset(of: first)) / 4
+        let end = try #require(blob.offset(of: last)) / 4
+        #expect(begin < end)
+        ranges += 1
+        for item in code[begin..<end] {
+          // Exclusive stores, whose success is only known behind them (Arm ARM, C4.1.88: bits 24 to 29 are 001000).
+          let isExclusive = item.word >> 24 & 0x3f == 0x08 && item.word >> 21 & 7 == 0
+          #expect(!isExclusive, "\(program.name) at \(item.address)")
+        }
+      }
+    }
+    #expect(ranges >= 10)
+  }
+}

@@ -1,0 +1,56 @@
+import ApusISA
+import ApusProbe
+import ApusTrampoline
+
+/// What arm64 instructions do to the stack pointer and to the places of the return address.
+enum ARM64FrameWalk {
+  private static let held = CFIRow.ReturnAddress.shadowMap(0)
+  private static let link = CFIRow.ReturnAddress.register(30)
+
+  /// What is wrong with the rows of a program, or nil.
+  static func objection(_ blob: CodeBlob, _ role: ProbeProgram.Role) -> String? {
+    let steps = ARM64.Decoder().decodeAll(blob.bytes, at: 0).map { step($0, blob) }
+    let start = FrameWalk.State(cfaOffset: 0, places: role == .returnStub ? [held] : [link])
+    return FrameWalk(start: start, end: .init(cfaOffset: 0, places: [link])).objection(blob, steps)
+  }
+
+  private static func step(_ instruction: ARM64.Instruction, _ blob: CodeBlob) -> FrameWalk.Step {
+    let offset = Int(instruction.address)
+    let relocation = blob.relocations.first { $0.offset == offset }
+    var step = FrameWalk.Step(offset: offset, size: 4, text: instruction.text)
+    step.isFollowed = !instruction.endsPath
+    switch instruction.kind {
+    case .return: step.leaves = true
+    case .jump where relocation != nil: step.leaves = true
+    case .call where relocation?.target == .body:
+      step.callsBody = true
+      step.change = { $0.places = [held] }
+    case .call: step.change = { $0.places.remove(link) }
+    case .move(.x30, _): step.change = { $0.places = [link] }
+    case .stack(let change): step.change = { adjust(&$0, instruction.word, change) }
+    // str x?, [sp]: the return address changes.
+    case .other where instruction.word & 0xffff_ffe0 == 0xf900_03e0:
+      step.change = { $0.places = [.memory(-$0.cfaOffset)] }
+    default:
+      if let target = instruction.relativeTarget { step.targets = [Int(target)] }
+    }
+    return step
+  }
+
+  /// A store below the stack pointer, which goes down with it, or a load that takes it up again. Where the link register is
+  /// the first of the pair, the return address goes with it.
+  private static func adjust(_ state: inout FrameWalk.State, _ word: UInt32, _ change: Int32) {
+    let isLink = word & 31 == 30
+    if change < 0 {
+      state.cfaOffset -= change
+      if isLink, state.places.contains(link) { state.places.insert(.memory(-state.cfaOffset)) }
+    } else {
+      let isThere = state.places.contains(.memory(-state.cfaOffset))
+      state.cfaOffset -= change
+      // What is below the stack pointer is nobody's.
+      state.places = state.places.filter { if case .memory = $0 { false } else { true } }
+      if isLink, isThere { state.places.insert(link) }
+      if isLink, !isThere { state.places.remove(link) }
+    }
+  }
+}
