@@ -131,6 +131,11 @@ extension ARM64.Encoder {
     form(.storeIndexed, source, base, index, width.shift << 30)
   }
 
+  /// `prfm pstl1keep, [base, #offset]`; the offset is a multiple of 8 up to 32760.
+  package mutating func prefetchForStore(_ base: Register, _ offset: UInt32) {
+    form(.prefetchForStore, .x0, base, .x0, (offset >> 3 & 0xfff) << 10)
+  }
+
   /// `ldrsw destination, [base]`.
   package mutating func loadSignedWord(_ destination: Register, _ base: Register) {
     form(.loadSignedWord, destination, base)

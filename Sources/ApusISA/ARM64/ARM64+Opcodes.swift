@@ -30,6 +30,8 @@ extension ARM64 {
     case storeScaled = 0x3900_0000
     case loadScaled = 0x3940_0000
     case loadSignedWord = 0xb980_0000
+    /// `prfm pstl1keep`: bits 0 to 4 are 16.
+    case prefetchForStore = 0xf980_0010
     case storeUnscaled = 0x3800_0000
     case loadUnscaled = 0x3840_0000
     case storeIndexed = 0x3820_6800

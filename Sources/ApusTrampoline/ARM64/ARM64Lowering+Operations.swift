@@ -45,6 +45,11 @@ extension ARM64Lowering {
     case .threadPointer(let d): code.readThreadPointer(machine(d))
     case .timestamp(let d, _): code.readCounter(machine(d))
     case .pause: code.hint(.yield)
+    // A hint that would take more than one instruction is not worth it.
+    case .prefetchForStore(let place):
+      if ARM64Displacement.isScaled(place.offset, .eight) {
+        code.prefetchForStore(machine(place.base), UInt32(place.offset))
+      }
     case .frameAddress(let d): code.add(machine(d), .sp, UInt16(frame.byteCount))
     case .loadReturnAddress(let d): loadReturnAddress(machine(d))
     case .storeReturnAddress(let s): storeReturnAddress(machine(s))

@@ -244,6 +244,12 @@ extension ARM64EncoderForm {
         code.loadAfter(registers[0], base, Int32(n))
         return "ldr \(registers[0].text), \(ARM64.Indexing.after.text(base, n))"
       },
+      ARM64EncoderForm("prfm") { code, random in
+        let b = random.orStack()
+        let offset = UInt32(truncatingIfNeeded: random.next() >> 40) & 0xfff * 8
+        code.prefetchForStore(b, offset)
+        return "prfm pstl1keep, [\(b.text), #\(offset)]"
+      },
       ARM64EncoderForm("ldrsw") { code, random in
         let (d, b) = (random.orZero(), random.orStack())
         code.loadSignedWord(d, b)
