@@ -17,17 +17,17 @@ struct ARM64FastPathTests {
 
   static let cases: [Case] = [
     Case(name: "count", program: { .countStub(function: 1000, environment: $0) }, before: 32),
-    Case(name: "entry, untimed", program: { .entryStub(function: 1000, environment: $0) }, before: 32),
+    Case(name: "entry, untimed", program: { .entryStub(function: 1000, environment: $0) }, before: 33),
     Case(
       name: "entry, timed", program: { .entryStub(function: 1000, environment: $0) }, isTimed: true,
-      before: 35
+      before: 36
     ),
     Case(
       name: "graph, untimed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
-      before: 58, after: 44),
+      before: 59, after: 45),
     Case(
       name: "graph, timed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
-      isTimed: true, before: 61, after: 46),
+      isTimed: true, before: 62, after: 47),
   ]
 
   private func environment(isTimed: Bool) -> ProbeEnvironment {
