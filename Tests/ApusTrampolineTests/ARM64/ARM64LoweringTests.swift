@@ -65,11 +65,12 @@ struct ARM64LoweringTests {
     Case(
       text: "a page is forgotten with its base and at labels", role: .routine,
       instructions: [
-        .load(.v1, .init(.v1, 0x5000), .eight), .load(.v0, .init(.v1, 0x5008), .eight), .label(one),
-        .load(.v0, .init(.v1, 0x5010), .eight), .returnFromRoutine,
+        .load(.v1, .init(.v1, 0x80_5000), .eight), .load(.v0, .init(.v1, 0x80_5008), .eight), .label(one),
+        .load(.v0, .init(.v1, 0x80_5010), .eight), .returnFromRoutine,
       ],
       assembly: [
-        "ldr x10, [x10, #0x5000]", "ldr x9, [x10, #0x5008]", "ldr x9, [x10, #0x5010]", "ret",
+        "add x17, x10, #0x805, lsl #12", "ldr x10, [x17]", "add x17, x10, #0x805, lsl #12",
+        "ldr x9, [x17, #8]", "add x17, x10, #0x805, lsl #12", "ldr x9, [x17, #16]", "ret",
       ]),
     Case(
       text: "displacements of all kinds", role: .routine,
