@@ -56,6 +56,15 @@ def test_roots(bench):
         equal(trace.calls(), {"root": 3, "inside": 3, "plain": 8}, "a root and a function")
 
 
+def test_a_root_that_ends_with_tail_calls(bench):
+    for options in ([], ["--no-time"], ["--depth", "9"], ["--min-duration", "1ns"]):
+        trace = bench.record(["--root", "root", *options], "root_tails")
+        equal(trace.calls(), {"root": 3, "work": 3, "last": 3, "leaf": 9}, options)
+    trace = bench.record(["--root", "root", "--root", "work"], "root_tails")
+    equal(trace.calls(), {"root": 3, "work": 3, "last": 3, "leaf": 9}, "two roots")
+    equal(bench.record(["--root", "last"], "root_tails").calls(), {"last": 3, "leaf": 3}, "a root by a tail call")
+
+
 def test_depth(bench):
     calls = {"d1": 8, "d2": 8, "d3": 12, "d4": 12, "d5": 12}
     whole = bench.record([], "depth").calls()

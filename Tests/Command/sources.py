@@ -302,6 +302,20 @@ KEEP void who(void) { printf("%d %d\\n", getuid(), geteuid()); }
 int main(void) { who(); return 0; }
 """
 
+# The root's last call, and that one's, are jumps.
+ROOT_TAILS = """
+KEEP int leaf(int n) { return n + 1; }
+KEEP int last(int n) { n = leaf(n); return n * 2; }
+KEEP int work(int n) { n = leaf(n); return last(n); }
+KEEP int root(int n) { n = leaf(n); return work(n); }
+KEEP int other(int n) { return leaf(n) * 3; }
+int main(void) {
+  int n = 0;
+  for (int i = 0; i < 3; i++) n = other(root(n));
+  return n == 0;
+}
+"""
+
 PLAIN = [FLAG]
 
 SOURCES = {
@@ -310,6 +324,7 @@ SOURCES = {
     "static": (HEAD + CALLS, [FLAG, "-static"]),
     "ends": (HEAD + ENDS, PLAIN),
     "roots": (HEAD + ROOTS, PLAIN),
+    "root_tails": (HEAD + ROOT_TAILS, [FLAG, "-O2"]),
     "depth": (HEAD + DEPTH, PLAIN),
     "durations": (HEAD + DURATIONS, PLAIN),
     "many": (HEAD + MANY, PLAIN),

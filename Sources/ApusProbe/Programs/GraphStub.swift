@@ -193,9 +193,10 @@ extension ProgramBuilder {
     emit(.jumpBody)
   }
 
-  /// Passes through what no root called. The context is in v1; changes v0 and v2.
+  /// Passes through what no root called. The context is in v1; changes v0, v2 and v3.
   ///
-  /// A root frame that was left without returning is noticed when a frame at or above it appears on the same stack.
+  /// A root frame that was left without returning is noticed when a frame at or above it appears on the same stack. What a
+  /// root ends with by a tail call stands at its frame too, and returns to us.
   fileprivate mutating func rootFilter(isRoot: Bool, pass: ProbeLabel) {
     let recorded = label()
     let unset = label()
@@ -206,7 +207,15 @@ extension ProgramBuilder {
     move(.v3, .v2)
     subtract(.v3, .register(.v0))
     branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), recorded)
-    if !isRoot { storeConstant(.v1, ThreadContext.rootFrame, 0) }
+    if !isRoot {
+      let left = label()
+      branch(.v3, .notEqual, .immediate(0), left)
+      emit(.loadReturnAddress(.v0))
+      call(.isOurs)
+      branch(.v0, .notEqual, .immediate(0), recorded)
+      place(left)
+      storeConstant(.v1, ThreadContext.rootFrame, 0)
+    }
     place(unset)
     if isRoot {
       store(.v1, ThreadContext.rootFrame, .v2)
