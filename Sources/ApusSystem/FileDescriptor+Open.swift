@@ -19,6 +19,34 @@ extension FileDescriptor {
     return FileDescriptor(owning: Int32(number))
   }
 
+  /// A descriptor that only stands for a file of whatever kind, and opens nothing (O_PATH); a link is not followed.
+  package static func reference(to path: String) throws(SystemError) -> FileDescriptor {
+    let pathOnly: Int32 = 0o10000000
+    return try open(path, flags: pathOnly | O_NOFOLLOW)
+  }
+
+  /// Where the file stands, with all links followed.
+  package borrowing func path() throws(SystemError) -> String {
+    let link = "/proc/self/fd/\(rawValue)"
+    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = try Kernel.call("readlink", link) {
+      unsafe bytes.withUnsafeMutableBytes { bytes in
+        unsafe link.withCString {
+          Kernel.raw(
+            APUS_SYS_readlinkat, Int(AT_FDCWD), Int(bitPattern: $0), Int(bitPattern: bytes.baseAddress),
+            bytes.count)
+        }
+      }
+    }
+    return String(decoding: bytes.prefix(count), as: UTF8.self)
+  }
+
+  /// Whether two descriptors are of one file.
+  package borrowing func isSameFile(as other: borrowing FileDescriptor) throws(SystemError) -> Bool {
+    let (own, others) = (try status(), try other.status())
+    return own.st_dev == others.st_dev && own.st_ino == others.st_ino
+  }
+
   /// Removes a file's name.
   package static func unlink(_ path: String) throws(SystemError) {
     try Kernel.call("unlink", path) {
@@ -54,7 +82,9 @@ extension FileDescriptor {
   }
 
   /// The file's size, in bytes.
-  package borrowing func size() throws(SystemError) -> Int {
+  package borrowing func size() throws(SystemError) -> Int { Int(try status().st_size) }
+
+  private borrowing func status() throws(SystemError) -> stat {
     let number = rawValue
     var status = stat()
     try Kernel.call("fstat") {
@@ -62,7 +92,7 @@ extension FileDescriptor {
         Kernel.raw(APUS_SYS_fstat, Int(number), Int(bitPattern: $0))
       }
     }
-    return Int(status.st_size)
+    return status
   }
 
   /// A descriptor of a process (pidfd_open): its death can be polled for.

@@ -44,10 +44,19 @@ final class OutputFile {
     if let failure { throw failure }
   }
 
-  /// Nothing was written, and nothing will be: a file that we made goes away again.
+  /// Nothing was written, and nothing will be: a file that we made goes away again. A link that led to it stays, and so does
+  /// what others have put in its place.
   func discard() throws(SystemError) {
     guard held != nil, isNew, try descriptor.size() == 0 else { return }
-    try FileDescriptor.unlink(path)
+    let place = try descriptor.path()
+    do throws(SystemError) {
+      let there = try FileDescriptor.reference(to: place)
+      guard try there.isSameFile(as: descriptor) else { return }
+    } catch {
+      guard error.errno == .noSuchFile else { throw error }
+      return
+    }
+    try FileDescriptor.unlink(place)
   }
 
   /// Appends all of `bytes`, or throws; in that case, if the file can be cut, nothing of them stays.

@@ -90,6 +90,24 @@ import Testing
     #expect(unsafe access(file.path, F_OK) != 0)
   }
 
+  @Test func whatOthersHavePutInItsPlaceStays() throws {
+    let file = TemporaryFile()
+    let moved = TemporaryFile()
+    let writer = try TraceWriter(path: file.path, clock: testClock, replacing: false)
+    #expect(unsafe unlink(file.path) == 0)
+    try file.write([1, 2, 3])
+    try writer.discard()
+    #expect(try file.read() == [1, 2, 3])
+
+    // A link to a file that was not there: the file goes, the link stays.
+    let link = TemporaryFile()
+    #expect(unsafe symlink(moved.path, link.path) == 0)
+    try TraceWriter(path: link.path, clock: testClock, replacing: false).discard()
+    #expect(unsafe access(moved.path, F_OK) != 0)
+    var status = stat()
+    #expect(unsafe lstat(link.path, &status) == 0)
+  }
+
   @Test func pendingMemoryIsBounded() throws {
     let file = TemporaryFile()
     let writer = try TraceWriter(path: file.path, clock: testClock, budget: 1 << 20)

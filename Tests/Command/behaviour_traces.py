@@ -18,6 +18,8 @@ def test_what_fails_to_start_leaves_an_older_trace(bench):
     linked = bench.file()
     os.symlink(older, linked)
     calls = bench.path("calls")
+    dangling, missing = bench.file(), bench.file()
+    os.symlink(missing, dangling)
     for status, arguments in (
         (127, ["/no/such/program"]), (126, ["/etc/passwd"]), (126, [bench.directory]), (125, [bench.path("bare")]),
         (125, ["/bin/true"]), (125, ["--buffer", "1", calls]), (125, []), (125, ["-f", "no_such_function", calls]),
@@ -29,6 +31,8 @@ def test_what_fails_to_start_leaves_an_older_trace(bench):
             with open(older, "rb") as file:
                 check(file.read() == data, arguments, "changes an older trace")
         check(os.path.islink(linked), arguments, "replaces a link")
+        bench.run("record", "-o", dangling, *arguments).expect(status)
+        check(os.path.islink(dangling) and not os.path.exists(missing), arguments, "a link, or what it leads to")
         fresh = bench.file()
         bench.run("record", "-o", fresh, *arguments).expect(status)
         check(not os.path.exists(fresh), arguments, "leaves a file")

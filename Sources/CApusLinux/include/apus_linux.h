@@ -42,6 +42,7 @@ enum {
   APUS_SYS_ptrace = SYS_ptrace,
   APUS_SYS_pwrite64 = SYS_pwrite64,
   APUS_SYS_read = SYS_read,
+  APUS_SYS_readlinkat = SYS_readlinkat,
   APUS_SYS_rt_sigprocmask = SYS_rt_sigprocmask,
   APUS_SYS_shmat = SYS_shmat,
   APUS_SYS_shmctl = SYS_shmctl,
