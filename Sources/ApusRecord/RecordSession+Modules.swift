@@ -233,6 +233,7 @@ extension RecordSession {
       let there = try lifting { () throws(ApusProcess.MemoryError) in
         try target.read(address, count: hook.code.count)
       }
+      let known = trampolines.faults.count
       let made: [UInt8]
       do throws(DisplacementError) {
         made = try trampolines.displace(
@@ -242,6 +243,7 @@ extension RecordSession {
         hookFailures.append("\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): \(error)")
         continue
       }
+      for fault in trampolines.faults.dropFirst(known) { faults[fault.access] = fault.recovery }
       try lifting { () throws(ApusProcess.MemoryError) in try target.write(made, at: address) }
     }
   }

@@ -48,10 +48,13 @@ extension ProbeProgram {
   /// - Parameter frameDistance: from there down to the frame address (x86_64: 8).
   package static func landHook(cfaOffset: Int32, frameDistance: Int32) -> ProbeProgram {
     var b = ProgramBuilder()
+    let foreign = b.label()
     b.emit(.argument(.v2, 0))
-    b.load(.v2, .v2, cfaOffset)
+    // A program may have a function of this name whose argument is something smaller.
+    b.emit(.loadOrFault(.v2, ProbeAddress(.v2, cfaOffset), foreign))
     b.subtract(.v2, .immediate(frameDistance))
     b.call(.land)
+    b.place(foreign)
     b.emit(.jumpBody)
     return b.program("landHook", .stub)
   }
