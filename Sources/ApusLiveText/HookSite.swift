@@ -75,6 +75,7 @@ package struct HookSite: Sendable, Hashable {
       let next = index + 1 < functions.endIndex ? functions[index + 1].address : function.address + 64
       let bound = max(function.address + function.size, min(next, function.address + function.size + 16))
       let code = try image.bytes(at: function.address, upTo: min(bound - function.address, 1 << 16))
+      if purpose == .lock, !X86_64Prologues.locks(code) { continue }
       var hook = HookSite(purpose: purpose, name: name, address: function.address, code: code)
       if purpose == .land {
         hook.unwinder = unwinder ?? Unwinder(functions)

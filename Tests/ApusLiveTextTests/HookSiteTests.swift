@@ -68,6 +68,16 @@ import Testing
     #expect(try find(try scratch.build("int main(void) { return 0; }")).isEmpty)
   }
 
+  @Test func aNamesakeOfMlockallIsNone() throws {
+    let scratch = try Scratch()
+    let own = "int mlockall(int n) { return n * 10; } int main(void) { return mlockall(1); }"
+    #expect(try find(try scratch.build(own, "-O1")).isEmpty)
+    let wrapper =
+      "#include <sys/syscall.h>\n#include <unistd.h>\nint main(void) { return 0; }\n"
+      + "__attribute__((naked)) int mlockall(int n) { __asm__(\"mov $151, %eax; movslq %edi, %rdi; syscall; ret\"); }"
+    #expect(try find(try scratch.build(wrapper, "-O1")).map(\.name) == ["mlockall"])
+  }
+
   @Test func everyPurposeHasAProgram() {
     for purpose in HookSite.Purpose.allCases {
       let hook = HookSite(purpose: purpose, name: "f", address: 0x1000, code: [])

@@ -261,3 +261,11 @@ def test_a_program_that_limits_its_own_addresses(bench):
     check(run.status in (0, 3), run.status, run.err)
     check(run.status == 0 or "RLIMIT_AS" in run.err, run.err)
     check("RLIMIT_AS" not in bench.run("record", "-o", bench.file(), bench.path("calls")).expect(0).err, "without a limit")
+
+
+def test_functions_that_only_have_the_names_of_hooked_ones(bench):
+    """They do what they do untraced."""
+    untraced = Run([bench.path("namesakes")]).expect(0)
+    for level in ("count", "entry", "graph"):
+        trace = bench.record(["--level", level], "namesakes")
+        equal(trace.made.out, untraced.out, level)

@@ -302,6 +302,30 @@ KEEP void who(void) { printf("%d %d\\n", getuid(), geteuid()); }
 int main(void) { who(); return 0; }
 """
 
+# Functions of the program's own with names that hooks look for.
+NAMESAKES = """
+#include <stdint.h>
+#include <sys/mman.h>
+struct context { uintptr_t place; };
+KEEP QUIET int mlockall(int n) { return n * 10 + n / 3; }
+KEEP QUIET void _Unwind_SetIP(struct context *context, uintptr_t place) {
+  context->place = place;
+  __asm__ volatile("nop; nop; nop; nop; nop; nop");
+}
+KEEP int asks(int n) {
+  // A context at the very end of what is mapped.
+  char *pages = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  munmap(pages + 4096, 4096);
+  struct context *context = (struct context *)(pages + 4096) - 1;
+  _Unwind_SetIP(context, 5);
+  return mlockall(n) + context->place;
+}
+int main(void) {
+  printf("%d\\n", asks(3));
+  return 0;
+}
+"""
+
 # The root's last call, and that one's, are jumps.
 ROOT_TAILS = """
 KEEP int leaf(int n) { return n + 1; }
@@ -331,6 +355,7 @@ SOURCES = {
     "later": (HEAD + LATER, PLAIN),
     "threads": (HEAD + THREADS, PLAIN),
     "small": (HEAD + SMALL, PLAIN),
+    "namesakes": (HEAD + NAMESAKES, PLAIN),
     "shared": (HEAD + SHARED, PLAIN),
     "wide.so": (HEAD + WIDE, [FLAG, "-shared", "-fPIC"]),
     "unwriting": (HEAD + UNWRITING, PLAIN),
