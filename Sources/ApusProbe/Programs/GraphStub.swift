@@ -160,8 +160,8 @@ extension ProgramBuilder {
   }
 
   /// A tail call from the innermost frame: the call returns where that returns to us. The frame's function changes, its
-  /// return address and its place in the chain stay. Restartable: what the frame will log is changed first, and nobody
-  /// looks at that while its own event is not there.
+  /// return address and its place in the chain stay. Restartable up to the event; what the frame will log at its
+  /// return is changed after that.
   ///
   /// The context is in v1; changes v0, v2 and v3.
   fileprivate mutating func tailCall(
@@ -182,14 +182,14 @@ extension ProgramBuilder {
     load(.v3, .v1, ThreadContext.position)
     branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slow)
     store(.v3, 0, .v2)
+    add(.v3, .immediate(8))
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
+    endRestartable(begin)
     load(.v2, .v0, StackChunk.frame)
     shiftRight(.v2, StackChunk.hasOuterBit)
     shiftLeft(.v2, StackChunk.hasOuterBit)
     or(.v2, .immediate(Int32(EventWord(.return, function: function, time: 0).rawValue)))
     store(.v0, StackChunk.frame, .v2)
-    add(.v3, .immediate(8))
-    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
-    endRestartable(begin)
     emit(.jumpBody)
   }
 

@@ -8,6 +8,15 @@ extension Scenarios {
       threads: [[.call(1, []), .call(2, [.call(3, [.call(2, [])]), .call(3, [])]), .call(4, [])]],
       injections: [.handler(calls), .alternate(calls)] + forks),
     Scenario(
+      name: "root, tail calls", options: roots,
+      threads: [
+        [
+          .call(2, [.call(3, []), .tail(4, [.call(3, [])])]), .call(2, [.tail(2, [.tail(3, [])])]),
+          .call(3, []),
+        ]
+      ],
+      injections: [.handler(calls), .alternate(calls)] + forks),
+    Scenario(
       name: "root at a chunk border", options: roots,
       threads: [
         [

@@ -17,6 +17,7 @@ enum EquivalentMutants {
       "at the limit if v2 >= v3": "the frame's own entry was empty before, so that it is not the innermost",
       "at the limit if v3 >= v0": guess,
       "negate if v2 != current (2)": "then all tail calls take the slow path, which does the same",
+      "negate if v3 != 0 (2)": emptyEntry, "never if v3 != 0 (2)": emptyEntry,
       "never if v2 < low (2)":
         "a handler leaves a window above this frame; its stack lies below in the model",
       "at the limit if v4 >= v2": beforeTheBuffer, "never if v4 >= v2": beforeTheBuffer,
@@ -94,6 +95,8 @@ enum EquivalentMutants {
     ],
   ]
 
+  private static let emptyEntry =
+    "in stubs with a root filter; the same check of the entry is found out in all others"
   private static let chunkAlone =
     "no scenario whose streams are judged exactly loses the stack chunk and nothing else"
   private static let room = "how much room is waited for is a matter of choice"
