@@ -8,8 +8,9 @@ set -eu
 
 build="libcapstone-dev libzstd-dev pkg-config gcc g++ libc6-dev binutils make"
 tests="python3 python3-venv valgrind spin hyperfine uftrace dpkg-dev tcl xz-utils ca-certificates libunwind8"
-# For the tests of arm64 code: a cross compiler, its assembler and C library, and the user-mode emulator.
+# For the tests of code for other architectures: cross compilers, assemblers, C libraries, and the user-mode emulator.
 tests="$tests gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+tests="$tests binutils-powerpc64le-linux-gnu gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross"
 # LLVM's unwinder: any version will do, and each excludes the others.
 [ -e /usr/lib/x86_64-linux-gnu/libunwind.so.1 ] || tests="$tests libunwind-19"
 
