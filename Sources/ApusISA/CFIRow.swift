@@ -7,7 +7,8 @@ package struct CFIRow: Sendable, Hashable {
   package enum ReturnAddress: Sendable, Hashable {
     /// In memory, at this distance from the CFA (x86_64: −8).
     case memory(Int32)
-    /// In the register with this number in call-frame information (arm64: 30, while nothing else has been put there).
+    /// In the register with this number in call-frame information (arm64: 30, ppc64le: 65, while nothing else has been put
+    /// there).
     case register(UInt8)
     /// Not on the stack: the shadow map holds it, for the frame address that lies at this distance from the
     /// CFA.

@@ -31,7 +31,7 @@ package final class TrampolineWriter {
   ) throws(LiveTextError) {
     self.arena = arena
     self.states = states
-    lowering = try lifting { () throws(LoweringError) in try Lowering(architecture) }
+    lowering = Lowering(architecture)
     let gateAddress = try arena.allocate(gateCode.count)
     try arena.write(gateCode, at: gateAddress)
     gate = RemoteCallGate(address: gateAddress)

@@ -85,9 +85,9 @@ package struct ProbeSymbol: RawRepresentable, Sendable, Hashable {
 /// The operations of the probe language.
 ///
 /// All arithmetic is on 64 bits. Loads zero-extend. "Local" operations are atomic only against signals that
-/// arrive on the same thread: on x86_64 one instruction without the lock prefix, on arm64 a loop whose exclusive monitor
-/// a signal clears. What local and atomic operations, acquiring loads and releasing stores access is aligned to 8 bytes;
-/// other accesses need no alignment.
+/// arrive on the same thread: on x86_64 one instruction without the lock prefix, on arm64 and ppc64le a loop whose
+/// exclusive monitor or reservation a signal clears. What local and atomic operations, acquiring loads and releasing
+/// stores access is aligned to 8 bytes; other accesses need no alignment.
 package enum ProbeInstruction: Sendable, Hashable {
   /// A branch target; does nothing.
   case label(ProbeLabel)
@@ -128,9 +128,10 @@ package enum ProbeInstruction: Sendable, Hashable {
   case loadOrFault(ProbeRegister, ProbeAddress, ProbeLabel)
   /// A 64-bit store that may fault: the tracer then continues the thread at the label.
   case storeOrFault(ProbeAddress, ProbeRegister, ProbeLabel)
-  /// The thread pointer (x86_64: the word at fs:0; arm64: tpidr_el0).
+  /// The thread pointer (x86_64: the word at fs:0; arm64: tpidr_el0; ppc64le: r13).
   case threadPointer(ProbeRegister)
-  /// Reads the time-stamp counter (arm64: cntvct_el0) into the first register; the second is scratch, unspecified afterwards.
+  /// Reads the time-stamp counter (arm64: cntvct_el0; ppc64le: the time base) into the first register; the second is
+  /// scratch, unspecified afterwards.
   case timestamp(ProbeRegister, scratch: ProbeRegister)
   /// A hint to the processor that the thread is spinning.
   case pause
@@ -141,8 +142,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   /// handler ever sees them half done, and none of them is left half done by a handler that does not return. Without a
   /// tracer nothing happens. Does nothing itself.
   case restartable(ProbeLabel, ProbeLabel)
-  /// Stubs only: the frame address (x86_64: where the caller's return address stands; arm64: the stack pointer at the
-  /// function's entry).
+  /// Stubs only: the frame address (x86_64: where the caller's return address stands; arm64 and ppc64le: the stack
+  /// pointer at the function's entry).
   case frameAddress(ProbeRegister)
   /// Stubs only: reads and writes the caller's return address.
   case loadReturnAddress(ProbeRegister)
@@ -172,8 +173,8 @@ package struct ProbeProgram: Sendable {
     /// Entered by ``ProbeInstruction/call(_:)``: saves what it uses and its caller has not saved.
     case routine
     /// A stub that is entered at a return: there is room for a return address above the stack pointer
-    /// (x86_64: entered by `ret`; the frame address is the stack pointer − 8 at that moment. arm64: the frame address is the
-    /// stack pointer, and the return address has no value yet).
+    /// (x86_64: entered by `ret`; the frame address is the stack pointer − 8 at that moment. arm64 and ppc64le: the frame
+    /// address is the stack pointer, and the return address has no value yet).
     case returnStub
   }
 

@@ -42,8 +42,11 @@ extension CodeBlob {
       let fits =
         switch site.form {
         case .zeroExtended32: new <= UInt64(UInt32.max)
-        case .signExtended32: Int32(exactly: Int64(bitPattern: new)) != nil
-        case .full64: true
+        case .signExtended32, .powerHalves32: Int32(exactly: Int64(bitPattern: new)) != nil
+        case .powerLogical32: new <= UInt64(Int32.max)
+        // The lower half is signed, so the upper one must make up for it.
+        case .powerAdded32: Int32(exactly: Int64(bitPattern: new &+ 0x8000)) != nil
+        case .full64, .powerParts64: true
         case .moves(let count): Self.movesFit(new, count)
         }
       guard fits else { throw .constantDoesNotFit(program: name, offset: site.offset, value: new) }
@@ -51,6 +54,13 @@ extension CodeBlob {
       case .zeroExtended32, .signExtended32: Self.write(new, 4, &bytes, site.offset)
       case .full64: Self.write(new, 8, &bytes, site.offset)
       case .moves(let count): Self.writeMoves(new, count, &bytes, site.offset)
+      case .powerHalves32, .powerLogical32: Self.writeHalves(new, &bytes, site.offset)
+      case .powerAdded32:
+        Self.write((new &+ 0x8000) >> 16, 2, &bytes, site.offset)
+        Self.write(new, 2, &bytes, site.offset + 4)
+      case .powerParts64:
+        Self.writeHalves(new >> 32, &bytes, site.offset)
+        Self.writeHalves(new, &bytes, site.offset + 12)
       }
       constantSites[index].value = new
       found = true
@@ -60,6 +70,11 @@ extension CodeBlob {
 
   private static func write(_ value: UInt64, _ count: Int, _ code: inout [UInt8], _ offset: Int) {
     for index in 0..<count { code[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+  }
+  /// Power: the immediates of two neighbouring instructions.
+  private static func writeHalves(_ value: UInt64, _ code: inout [UInt8], _ offset: Int) {
+    write(value >> 16, 2, &code, offset)
+    write(value, 2, &code, offset + 4)
   }
   private static func read(_ code: [UInt8], _ offset: Int) -> UInt32 {
     (0..<4).reduce(0) { $0 | UInt32(code[offset + $1]) << UInt32(8 * $1) }
@@ -76,6 +91,9 @@ extension CodeBlob.Relocation.Kind {
     case .branch26:
       guard distance & 3 == 0, distance >= -(1 << 27), distance < 1 << 27 else { return nil }
       return ((1 << 26) - 1, UInt32(truncatingIfNeeded: distance >> 2) & ((1 << 26) - 1))
+    case .powerBranch24:
+      guard distance & 3 == 0, distance >= -(1 << 25), distance < 1 << 25 else { return nil }
+      return (0x3ff_fffc, UInt32(truncatingIfNeeded: distance) & 0x3ff_fffc)
     }
   }
 }

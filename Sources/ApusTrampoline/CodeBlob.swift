@@ -13,6 +13,9 @@ package struct CodeBlob: Sendable {
       /// The low 26 bits of a 32-bit word: the signed distance in units of 4 bytes, within ±128 MiB. (R_AARCH64_JUMP26 and
       /// R_AARCH64_CALL26 in ELF for the Arm 64-bit architecture, 5.7.)
       case branch26
+      /// Power: bits 2 to 25 of a 32-bit word, which the distance's are, a multiple of 4 within ±32 MiB. (`b` and `bl`: Power
+      /// ISA, book I, 1.6.1.)
+      case powerBranch24
     }
     /// What the place refers to.
     package enum Target: Sendable, Hashable {
@@ -51,6 +54,14 @@ package struct CodeBlob: Sendable {
       case full64
       /// So many instructions, each of which carries 16 bits (arm64's `movz`, `movn` and `movk`).
       case moves(Int)
+      /// Power: `lis`, `ori` with the halves of a sign-extended 32-bit value.
+      case powerHalves32
+      /// Power: `oris`, `ori` or `xoris`, `xori` with the halves of a value of 31 bits.
+      case powerLogical32
+      /// Power: `addis`, `addi`, which add a sign-extended 32-bit value; the lower half is signed.
+      case powerAdded32
+      /// Power: `lis`, `ori`, `sldi`, `oris`, `ori` with the four parts of a 64-bit value.
+      case powerParts64
     }
     /// Of the constant's first byte, or of its first instruction.
     package var offset: Int

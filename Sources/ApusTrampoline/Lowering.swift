@@ -6,12 +6,8 @@ package struct Lowering: Sendable {
   /// What machine code it makes.
   package let architecture: Architecture
 
-  /// A lowering for an architecture, if there is one.
-  package init(_ architecture: Architecture) throws(LoweringError) {
-    switch architecture {
-    case .x86_64, .arm64: break
-    case .ppc64le: throw .architecture(architecture)
-    }
+  /// A lowering for an architecture.
+  package init(_ architecture: Architecture) {
     self.architecture = architecture
   }
 
@@ -25,7 +21,9 @@ package struct Lowering: Sendable {
     case .arm64:
       var lowering = try ARM64Lowering(program)
       return try lowering.run()
-    case .ppc64le: throw .architecture(architecture)
+    case .ppc64le:
+      var lowering = try PPC64LELowering(program)
+      return try lowering.run()
     }
   }
 }

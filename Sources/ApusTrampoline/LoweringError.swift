@@ -3,8 +3,6 @@ package import ApusProbe
 
 /// Why a probe program could not become machine code, or machine code could not be put into its place.
 package enum LoweringError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// There is no lowering for this architecture.
-  case architecture(Architecture)
   /// The instruction with this index means nothing in a program with this role; check the program first.
   case notAllowed(program: String, index: Int)
   /// A branch leads to a label that the program does not have, or has twice.
@@ -24,7 +22,6 @@ package enum LoweringError: Error, Sendable, Hashable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .architecture(let architecture): "no lowering of probe programs for \(architecture)"
     case .notAllowed(let program, let index):
       "probe program \(program), instruction \(index): not allowed in its role"
     case .label(let program, let label):

@@ -83,7 +83,7 @@ apus_body:
   ret
 
 // Where generated code returns to.
-  .org 0x400
+  .org 0x1000
   .globl apus_after
 apus_after:
   note apus_end
@@ -104,7 +104,7 @@ apus_after:
   ret
 
 // void apus_enter(const struct state *): through x17, which the code entered sets itself.
-  .org 0x800
+  .org 0x2000
   .globl apus_enter
 apus_enter:
   adrp x1, apus_saved

@@ -14,7 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__aarch64__)
 #include "arm64.h"
+#elif defined(__powerpc64__)
+#include "ppc64le.h"
+#endif
 
 struct state {
   uint64_t general[general_count];

@@ -159,6 +159,12 @@ extension PPC64LE.Encoder {
     UInt16(bitPattern: memory.displacement) & (width == .eight ? 0xfffc : 0xffff)
   }
 
+  /// `dcbtst base, index`: a hint that there will be a store to the sum (Power ISA, book II, 4.3.2); a base of r0 stands for
+  /// zero.
+  package mutating func prefetchForStore(_ base: Register, _ index: Register) {
+    form(Extended31.prefetchForStore, 0, base.rawValue, index.rawValue)
+  }
+
   /// `ldarx destination, 0, address`: loads 8 aligned bytes and reserves them.
   package mutating func loadReserved(_ destination: Register, at address: Register) {
     form(Extended31.loadReservedDouble, destination.rawValue, 0, address.rawValue)

@@ -64,6 +64,8 @@ extension PPC64LE {
     case moveToCondition = 144
     case storeConditionalDouble = 214
     case multiplyLowDouble = 233
+    /// `dcbtst`: a hint.
+    case prefetchForStore = 246
     case add = 266
     case exclusiveOr = 316
     case moveFromSpecial = 339

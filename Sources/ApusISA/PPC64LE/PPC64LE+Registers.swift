@@ -24,7 +24,7 @@ extension PPC64LE {
   }
 
   /// The call-frame information's number of the return address column: the link register.
-  package static let returnAddressDwarfNumber = 65
+  package static let returnAddressDwarfNumber: UInt8 = 65
 
   /// A memory operand: a register and a displacement.
   package struct Memory: Sendable, Hashable {

@@ -45,7 +45,7 @@ extension ProbeProgram {
   /// For `_Unwind_SetIP`, whose first argument holds the frame that the unwinder is about to enter.
   ///
   /// - Parameter cfaOffset: where the unwinder's context keeps the stack pointer with which that frame goes on.
-  /// - Parameter frameDistance: from there down to the frame address (x86_64: 8).
+  /// - Parameter frameDistance: from there down to the frame address (x86_64: 8; ppc64le: 0).
   package static func landHook(cfaOffset: Int32, frameDistance: Int32) -> ProbeProgram {
     var b = ProgramBuilder()
     let foreign = b.label()

@@ -72,6 +72,7 @@ struct PPC64LEEncoderTests {
     ("bne .-16", 0x4082_fff0, { $0.branch(.notEqual, -16) }),
     ("nop", 0x6000_0000, { $0.noOperation() }),
     ("trap", 0x7fe0_0008, { $0.trap() }),
+    ("dcbtst 0, 9", 0x7c00_49ec, { $0.prefetchForStore(.r0, .r9) }),
     ("sync", 0x7c00_04ac, { $0.synchronize(.heavy) }),
     ("lwsync", 0x7c20_04ac, { $0.synchronize(.light) }),
     ("isync", 0x4c00_012c, { $0.instructionSynchronize() }),

@@ -30,7 +30,7 @@ private struct Differential {
   var programs = 0
 
   init() throws {
-    lowering = try Lowering(.x86_64)
+    lowering = Lowering(.x86_64)
     runner = try CodeRunner()
     data = try CodeArena(size: 4096)
     window = ProgramWindow(start: data.start + 1024)

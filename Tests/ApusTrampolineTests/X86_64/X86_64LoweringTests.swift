@@ -205,7 +205,6 @@ struct X86_64LoweringTests {
     #expect(throws: LoweringError.notAllowed(program: "p", index: 0)) {
       try lower(.stub, [.argument(.v0, 6), .leave])
     }
-    #expect(throws: LoweringError.architecture(.ppc64le)) { try Lowering(.ppc64le) }
   }
 
   @Test("call-frame information is right at every instruction of random programs")
