@@ -287,14 +287,15 @@ struct RandomProgram {
     emit(.branch(.aboveOrEqual, register, .memory(counter), again))
   }
 
-  /// Several accesses near each other, through one register that points far away.
+  /// Several accesses near each other, through one register that points far away: also while that changes, and where ways
+  /// meet, since a lowering may remember addresses.
   private mutating func neighbours() {
     guard let pointer = target(not: base), let other = target(not: pointer) else { return }
-    let page = random.pick([0x40_2000, 0x80_5000, -0x1000, 0x1000, 0x7000_0000]) as Int32
+    var page = random.pick([0x40_2000, 0x80_5000, -0x1000, 0x1000, 0x7000_0000]) as Int32
     emit(.constant(pointer, window.start &- UInt64(bitPattern: Int64(page))))
     for _ in 0..<(2 + random.below(3)) {
       let place = ProbeAddress(pointer, page + Int32(8 * random.below(ProgramWindow.randomBytes / 8)))
-      switch random.below(8) {
+      switch random.below(10) {
       case 0: emit(.load(other, place, .eight))
       case 1: emit(.store(place, any(), .four))
       case 2: emit(.storeConstant(place, random.immediate()))
@@ -302,6 +303,15 @@ struct RandomProgram {
       case 4: emit(.loadAcquire(other, place))
       case 5: emit(.localAdd(place, random.once(in: 2) ? .register(other) : .memory(place)))
       case 6: emit(.arithmetic(random.pick(ProbeArithmetic.allCases), other, .memory(place)))
+      case 7:
+        let over = label()
+        emit(.branch(random.pick(ProbeCondition.allCases), any(), .immediate(random.immediate()), over))
+        emit(.store(place, any(), .four))
+        emit(.label(over))
+      case 8:
+        let distance = Int32(random.below(256)) - 128
+        emit(.arithmetic(.add, pointer, .immediate(distance)))
+        page -= distance
       default: emit(.move(other, any()))
       }
     }
