@@ -10,18 +10,21 @@
  *     1, 3 Measure, restartable: consumed is read (acquire), and the position. With ROOM places free, one of which is never used,
  *       and nothing owed, the limit is raised: to the end, or to one place below what is not consumed (the end less one
  *       place if that is the start). Then A again.
- *     3 Gap: what is owed is taken by exchange, while the limit stays 0; if it has changed, L again. It is appended by a range
- *       of its own, restartable, which looks at the consumed place; without room it is given back, and L again. Then the
- *       stack chunk is logged, by A and L as any event; then A again.
+ *     3 Gap: the stack chunk is owed from here on. The returns that are owed are taken by exchange, while the limit stays 0; if
+ *       they have changed, L again. The gap is appended by a range of its own, restartable, which looks at the consumed
+ *       place; without room it is owed again (O). L again.
+ *     3 Stack: the stack chunk is appended by such a range too, whose last step says that it is owed no more. L again.
  *     4 No room: the event is lost, or the writer waits (A again), by the policy.
- *   O (logReturn): a return that was lost is owed: the count goes up, then the limit becomes 0.
+ *   O (owe), restartable: the limit becomes 0, then the count of owed returns goes up. In logReturn and leaveFrames, for what
+ *     was lost, and where a gap finds no room.
+ *   S (logStack), restartable: a stack chunk that was lost is owed: the limit becomes 0, then the chunk's word 1.
  *   R (RingReader): 1 the position is read (acquire). 2 The words up to it are read, or up to the end if it is below what is
  *     consumed; at the end the reader goes on at the start once the position is not at the end any more. 3 Consumed is
  *     raised (release), for one word or many.
  *
  * Both sides' stores wait in a buffer before the other side sees them. Plain stores to different places become visible in any
  * order; a release becomes visible after all stores before it, and later stores may overtake it: as weak as arm64's.
- * What is private to the writer's thread (limit, owed returns) needs no buffer. A handler comes at any step that others can tell
+ * What is private to the writer's thread (limit, what is owed) needs no buffer. A handler comes at any step that others can tell
  * apart, but not in another handler.
  *
  * Checked: every word that the reader takes is the one that was logged in its place, and no place is written before its
@@ -40,6 +43,10 @@
  *   GAP_UNCHECKED     the gap is appended without another look at what is consumed
  *   OWED_STORED       what is owed is set to 0 instead of exchanged: a handler's gap is logged twice
  *   OWED_FORGOTTEN    a gap that finds no room is not given back
+ *   OWED_APART        a return is owed in two steps, the count first: a handler's gap closes its own frame
+ *   GIVEN_ALONE       a gap is given back, but the limit stays as a handler has left it (takes three handlers)
+ *   GAP_ALONE         a gap does not make the stack chunk owed
+ *   STACK_FORGOTTEN   a stack chunk that was lost is not owed
  *   NO_RESTART, NO_RESTART_TURN, NO_RESTART_MEASURE, NO_RESTART_GAP
  *                     a handler finds an append (a turn, ...) half done, and that goes on where it was
  *   LIMIT_STAYS       a return is owed, but the limit stays: other events may come first
@@ -48,13 +55,20 @@
  * No mistake: TURN_PLAIN. The store that takes the position back need not be a release, since it stays behind the earlier ones
  * of the same word.
  *
- * Known and open, under the policy to drop; the runner sees to it that this stays true:
- *   - SIGNALS=2. One handler comes at L2, in the log of a return, and leaves the limit above the position; but there are not
- *     ROOM places any more, and the return is lost. Another comes in the midst of O: it logs an entry, finds the buffer
- *     full, and the gap closes its frame. With TOGETHER the limit becomes 0 first and the two are one restartable
- *     range (likewise where a gap is given back): then it holds.
- *   - STACK_FIRST checks that the stack chunk comes right after a gap. With just ROOM places, three are left after the gap; the
- *     chunk's own log measures anew, and is lost.
+ *   STACK_FIRST     besides: the stack chunk comes between a gap and the next event
+ *   WINDOWS         besides: handlers' calls (without handlers: inner ones) are on another stack chunk, logged before and
+ *                   after each; every event finds the reader on its chunk, no gap has frames on a chunk that the reader has left
+ *   LEAVES          two frames may be left at once, by an event of its own (leaveFrames)
+ *   GAP_FIRST       the code does not do it: the range that appends the stack chunk looks whether returns are owed; if so, L again
+ *
+ * Both hold without handlers. Known and open with one; the runner sees to it that this stays true:
+ *   - WINDOWS: between measure and the stack chunk's range, a handler pays the chunk, its return is lost and its own change back
+ *     too. The range appends the outer chunk though a return is owed: the gap that follows takes its frames from that
+ *     chunk, the handler's stays open. GAP_FIRST helps against this one, but not against the next.
+ *   - WINDOWS: a handler's return is owed, and so is the change back. A gap is taken, and before it is appended a second handler
+ *     comes, finds no return owed, pays the stack chunk with its own, raises the limit and changes back: the gap follows that.
+ *   - STACK_FIRST, for the same reason: the handler that comes between exchange and gap pays the stack chunk before the gap; after
+ *     it nothing is owed. On one chunk this does no harm.
  *
  *   WAIT            the policy: wait for room (else: drop)
  *   DEATH           the reader may die at any moment
@@ -64,7 +78,7 @@
 #ifndef PLACES
 #define PLACES 5   /* the buffer's words */
 #endif
-#define ROOM 4     /* places that must be free before the limit is raised */
+#define ROOM 2     /* places that must be free before the limit is raised */
 #ifndef CALLS
 #define CALLS 4    /* calls that are made */
 #endif
@@ -122,6 +136,9 @@ byte open[8], openCount;           /* frames that the reader knows to be open */
 #ifdef WAIT
 bool hasLost;
 #endif
+#ifdef WINDOWS
+byte elsewhere;                    /* a bit for each call on the other stack chunk */
+#endif
 
 #define PUT(side, p, v, r) \
   side##Count < WAITING; side[side##Count].place = p; side[side##Count].value = v; \
@@ -144,8 +161,8 @@ end:
   od
 }
 
-/* A signal may be delivered here; afterwards the thread goes on at `back`, with what it has in registers: `wanted`, `stacks` and
- * `gap`. Within a restartable range `back` is its beginning. */
+/* A signal may be delivered here; afterwards the thread goes on at `back`, with what it has in registers: `wanted` and `gap`.
+ * Within a restartable range `back` is its beginning. */
 #define SIGNAL(back) \
   if :: atomic { signals > 0 && !inHandler -> signals--; resume = back; at = 0; consumed = 0; raised = 0 }; goto handler \
   :: skip fi
@@ -162,22 +179,52 @@ end:
 #define AT_BACK 10
 #define AT_RAISE 11
 #define AT_GAP_STORE 12
+#define AT_TAKE 13
+#define AT_STACK 14
+#define AT_LOSE 15
+
+/* A handler's call begins. */
+#ifdef WINDOWS
+#define CALL window = 1; wanted = WORD(STACK, 2)
+#else
+#define CALL made++; missing++; wanted = WORD(ENTRY, made)
+#endif
+/* The stack chunk that the writer is on. */
+#ifdef WINDOWS
+#define HERE WORD(STACK, window + 1)
+#else
+#define HERE WORD(STACK, 1)
+#endif
 
 proctype Writer() {
-  byte position = START, limit, at, consumed, raised, wanted, stacks, gap, depth, stack[DEPTH];
-  byte signals = SIGNALS, resume, keptWanted, keptStacks, keptGap, handled, keptAt;
-  bool inHandler, ok;
+  byte position = START, limit, at, consumed, raised, wanted, gap, depth, stack[DEPTH];
+  byte signals = SIGNALS, resume, keptWanted, keptGap, handled, keptAt;
+  bool inHandler, ok, stackOwed;
+#ifdef WINDOWS
+  byte window;
+#endif
 
   /* As ContextTable.insert sets it; elsewhere as L3 would. */
   limit = (START == 0 -> PLACES - 1 : PLACES);
 next:
   if
+#if defined(WINDOWS) && SIGNALS == 0
+  :: made < CALLS && depth == 1 -> atomic { CALL }
+  :: made < CALLS && depth == 0 -> atomic { made++; missing++; wanted = WORD(ENTRY, made) }
+#else
   :: made < CALLS && depth < DEPTH -> atomic { made++; missing++; wanted = WORD(ENTRY, made) }
+#endif
+#ifdef LEAVES
+  :: depth == DEPTH -> atomic {
+      unseen = unseen | (1 << stack[0]) | (1 << stack[1]);
+      depth = 0; stack[0] = 0; stack[1] = 0; wanted = WORD(GAP, DEPTH)
+    }
+#endif
   :: depth > 0 -> wanted = WORD(RETURN, stack[depth - 1])
   :: made >= CALLS && depth == 0 -> goto finished
   fi;
 
-  /* A1: the stack chunk, after a gap, or the event. */
+  /* A1. */
 append:
   if :: position >= limit -> goto turn :: else at = position fi;
   SIGNAL(AT_APPEND);
@@ -185,7 +232,7 @@ store:
   /* A2. */
   atomic {
     assert(at < PLACES && logged[at] == 0);
-    PUT(writers, at, (stacks > 0 -> WORD(STACK, 1) : wanted), false)
+    PUT(writers, at, wanted, false)
   };
 #ifdef NO_RESTART
   if :: atomic { signals > 0 && !inHandler -> signals--; resume = AT_STORE; keptAt = at; at = 0 }; goto handler :: skip fi;
@@ -197,7 +244,7 @@ raise:
   atomic {
     PUT(writers, POSITION, at + 1, ORDERED);
     assert(logged[at] == 0);
-    position = at + 1; logged[at] = (stacks > 0 -> WORD(STACK, 1) : wanted); at = 0; ok = true
+    position = at + 1; logged[at] = wanted; at = 0; ok = true
   };
   goto done;
 
@@ -237,7 +284,8 @@ measure:
     if :: raised < PLACES -> raised = raised + 1 :: else fi;
 #endif
 #ifdef NO_RESTART_MEASURE
-    if :: owed > 0 -> raised = 0; gap = owed; goto exchange :: else fi
+    if :: owed > 0 -> raised = 0; gap = owed; goto taking :: else fi;
+    if :: stackOwed -> raised = 0; goto stacking :: else fi
 #endif
   };
 #ifdef NO_RESTART_MEASURE
@@ -253,14 +301,20 @@ lift:
     limit = raised;
 #endif
     if :: owed > 0 -> gap = owed; raised = 0; goto taking :: else fi;
+    if :: stackOwed -> raised = 0; goto stacking :: else fi;
     limit = raised; raised = 0;
     goto append
   };
 #endif
 
-  /* L3: what is owed is logged first. */
+  /* L3: returns that are owed are logged first. */
 taking:
+  SIGNAL(AT_TAKE);
+take:
+#ifndef GAP_ALONE
+  stackOwed = true;
   SIGNAL(AT_EXCHANGE);
+#endif
 exchange:
 #ifdef OWED_STORED
   owed = 0;
@@ -294,13 +348,13 @@ gapRaise:
   atomic {
     PUT(writers, POSITION, at + 1, ORDERED);
     assert(logged[at] == 0);
-    position = at + 1; logged[at] = WORD(GAP, gap); at = 0; gap = 0; stacks++
+    position = at + 1; logged[at] = WORD(GAP, gap); at = 0; gap = 0
   };
-  goto append;
+  goto turn;
 gapFull:
   SIGNAL(AT_GIVE);
 give:
-#ifdef TOGETHER
+#ifndef GIVEN_ALONE
   limit = 0;
   SIGNAL(AT_GIVE);
 #endif
@@ -310,6 +364,35 @@ give:
 #endif
     gap = 0
   };
+  goto turn;
+
+  /* L3: then the stack chunk. */
+stacking:
+  SIGNAL(AT_STACK);
+stackAppend:
+  atomic {
+#ifdef GAP_FIRST
+    if :: owed > 0 -> goto turn :: else fi;
+#endif
+    at = position;
+    if :: at == PLACES -> at = 0; goto turn :: else fi;
+    consumed = memory[CONSUMED];
+    if :: consumed == 0 -> consumed = PLACES :: else fi;
+    if :: consumed == at + 1 -> consumed = 0; at = 0; goto turn :: else fi;
+    consumed = 0
+  };
+  atomic {
+    assert(at < PLACES && logged[at] == 0);
+    PUT(writers, at, HERE, false)
+  };
+  SIGNAL(AT_STACK);
+  atomic {
+    PUT(writers, POSITION, at + 1, ORDERED);
+    assert(logged[at] == 0);
+    position = at + 1; logged[at] = HERE; at = 0
+  };
+  SIGNAL(AT_STACK);
+  stackOwed = false;
   goto turn;
 
   /* L4. */
@@ -327,13 +410,33 @@ noRoom:
 without:
   ok = false;
 
-  /* The stack chunk's own log returns; or that of the event. */
+  /* The log returns. */
 done:
   if
-  :: stacks > 0 -> atomic { stacks--; ok = false }; goto append
-  :: else
-  fi;
-  if
+#ifdef WINDOWS
+  :: KIND(wanted) == STACK ->
+      if :: !ok ->
+          /* S. */
+          SIGNAL(AT_LOSE);
+lose:
+#ifndef STACK_FORGOTTEN
+          limit = 0;
+          SIGNAL(AT_LOSE);
+          stackOwed = true
+#endif
+      :: else fi;
+      if
+      :: window == 1 -> atomic {
+          made++; missing++; wanted = WORD(ENTRY, made); elsewhere = elsewhere | (1 << made); ok = false
+        };
+        goto append
+      :: else
+      fi
+#endif
+#ifdef LEAVES
+  :: KIND(wanted) == GAP ->
+      if :: !ok -> goto owing :: else fi
+#endif
   :: KIND(wanted) == ENTRY && ok && !inHandler -> atomic { stack[depth] = WHAT(wanted); depth++ }
   :: KIND(wanted) == ENTRY && !ok -> atomic {
       missing--
@@ -345,41 +448,56 @@ done:
       if :: !inHandler -> atomic { depth--; stack[depth] = 0 } :: else fi;
       if :: !ok ->
           /* O. */
+owing:
           SIGNAL(AT_OWE);
 owe:
-#ifdef TOGETHER
-          limit = 0;
-          SIGNAL(AT_OWE);
-#endif
-          atomic { owed++; unseen = unseen | (1 << WHAT(wanted)) };
-#ifndef TOGETHER
-          SIGNAL(AT_ZERO);
-zero:
+#ifndef OWED_APART
 #ifndef LIMIT_STAYS
           limit = 0;
 #endif
+          SIGNAL(AT_OWE);
+#endif
+          atomic {
+            if
+#ifdef LEAVES
+            :: KIND(wanted) == GAP -> owed = owed + DEPTH
+#endif
+            :: else -> owed++; unseen = unseen | (1 << WHAT(wanted))
+            fi
+          };
+#ifdef OWED_APART
+          SIGNAL(AT_ZERO);
+zero:
+          limit = 0;
 #endif
       :: else fi
   :: else
   fi;
+#ifdef WINDOWS
+  /* Who has changed the stack chunk changes it back. */
+  if
+  :: window == 1 && !(KIND(wanted) == ENTRY && ok) -> atomic { window = 0; wanted = WORD(STACK, 1); ok = false }; goto append
+  :: else
+  fi;
+#endif
   if
   :: inHandler && KIND(wanted) == ENTRY && ok -> atomic { wanted = WORD(RETURN, WHAT(wanted)); ok = false }; goto append
   :: inHandler && !(KIND(wanted) == ENTRY && ok) && handled == HANDLED -> handled = 0; goto interrupted
   :: inHandler && !(KIND(wanted) == ENTRY && ok) && handled < HANDLED ->
-      atomic { handled++; made++; missing++; wanted = WORD(ENTRY, made); ok = false }; goto append
+      atomic { handled++; CALL; ok = false }; goto append
   :: !inHandler -> atomic { wanted = 0; ok = false }; goto next
   fi;
 
 handler:
   atomic {
-    keptWanted = wanted; keptStacks = stacks; keptGap = gap;
-    inHandler = true; handled = 1; made++; missing++; wanted = WORD(ENTRY, made); stacks = 0; gap = 0; ok = false
+    keptWanted = wanted; keptGap = gap;
+    inHandler = true; handled = 1; CALL; gap = 0; ok = false
   };
   goto append;
 interrupted:
   atomic {
-    wanted = keptWanted; stacks = keptStacks; gap = keptGap; at = keptAt; ok = false;
-    keptWanted = 0; keptStacks = 0; keptGap = 0; keptAt = 0; inHandler = false;
+    wanted = keptWanted; gap = keptGap; at = keptAt; ok = false;
+    keptWanted = 0; keptGap = 0; keptAt = 0; inHandler = false;
     handled = resume; resume = 0
   };
   /* `handled` is free now. */
@@ -387,12 +505,17 @@ interrupted:
   :: atomic { handled == AT_APPEND -> handled = 0 }; goto append
   :: atomic { handled == AT_TURN -> handled = 0 }; goto turn
   :: atomic { handled == AT_MEASURE -> handled = 0 }; goto measure
+  :: atomic { handled == AT_TAKE -> handled = 0 }; goto take
   :: atomic { handled == AT_EXCHANGE -> handled = 0 }; goto exchange
+  :: atomic { handled == AT_STACK -> handled = 0 }; goto stackAppend
   :: atomic { handled == AT_GAP -> handled = 0 }; goto gapAppend
   :: atomic { handled == AT_GIVE -> handled = 0 }; goto give
   :: atomic { handled == AT_OWE -> handled = 0 }; goto owe
-#ifndef TOGETHER
+#ifdef OWED_APART
   :: atomic { handled == AT_ZERO -> handled = 0 }; goto zero
+#endif
+#ifdef WINDOWS
+  :: atomic { handled == AT_LOSE -> handled = 0 }; goto lose
 #endif
 #ifdef NO_RESTART
   :: atomic { handled == AT_STORE -> handled = 0 }; goto raise
@@ -423,6 +546,13 @@ inline look(w) {
     :: else
     fi;
 #endif
+#ifdef WINDOWS
+    if
+    :: KIND(w) == STACK -> stack = WHAT(w) - 1
+    :: KIND(w) == ENTRY || KIND(w) == RETURN -> assert(stack == ((elsewhere >> WHAT(w)) & 1))
+    :: else
+    fi;
+#endif
     if
     :: KIND(w) == ENTRY -> open[openCount] = WHAT(w); openCount++; missing--
     :: KIND(w) == RETURN ->
@@ -439,6 +569,10 @@ inline look(w) {
             assert(openCount > 0);
             openCount--;
             assert((unseen >> open[openCount]) & 1);
+#ifdef WINDOWS
+            /* The other chunk's frames are outside no more: it was entered from the first one. */
+            assert(stack == 1 || !((elsewhere >> open[openCount]) & 1));
+#endif
             unseen = unseen & ~(1 << open[openCount]);
             open[openCount] = 0; count--
         :: else -> break
@@ -455,6 +589,9 @@ proctype Reader() {
 #endif
 #ifdef STACK_FIRST
   bool lacksStack;
+#endif
+#ifdef WINDOWS
+  byte stack;
 #endif
   do
   :: consumed == until ->
