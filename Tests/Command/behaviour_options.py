@@ -57,7 +57,7 @@ def test_roots(bench):
 
 
 def test_a_root_that_ends_with_tail_calls(bench):
-    for options in ([], ["--no-time"], ["--depth", "9"], ["--min-duration", "1ns"]):
+    for options in ([], ["--no-time"], ["--depth", "9"]):
         trace = bench.record(["--root", "root", *options], "root_tails")
         equal(trace.calls(), {"root": 3, "work": 3, "last": 3, "leaf": 9}, options)
     trace = bench.record(["--root", "root", "--root", "work"], "root_tails")
