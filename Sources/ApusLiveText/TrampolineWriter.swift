@@ -20,6 +20,9 @@ package final class TrampolineWriter {
   /// The restartable code, in order of addresses. A thread that stands behind a range's first byte and in it, and gets a
   /// signal, must go on at the first byte.
   package private(set) var restartable: [AddressRange] = []
+  /// The committed stores, in order of addresses, with where they stand. They are made for a thread that gets a signal before
+  /// one of them or in it, up to the first place where none follows.
+  package private(set) var committed: [(range: AddressRange, store: CodeBlob.CommittedStore)] = []
   private let lowering: Lowering
   private let states: SiteStates
   private var routines: [ProbeSymbol: Address] = [:]
@@ -71,6 +74,9 @@ package final class TrampolineWriter {
       guard let begin = blob.offset(of: begin), let end = blob.offset(of: end) else { continue }
       restartable.append(AddressRange(address + UInt64(begin), address + UInt64(end)))
     }
+    for store in blob.committed {
+      committed.append((AddressRange(address + UInt64(store.start), address + UInt64(store.end)), store))
+    }
   }
 
   /// Generates a stub and gives its address, which is `residue` modulo `modulus`.
@@ -86,14 +92,48 @@ package final class TrampolineWriter {
   /// Where a thread goes on that stands at `programCounter` when a signal is delivered to it; nil: where it stands.
   package func restart(at programCounter: Address) -> Address? {
     guard arena.range.contains(programCounter) else { return nil }
-    var low = 0
-    var high = restartable.count
-    while low < high {
-      let middle = (low + high) / 2
-      if restartable[middle].start < programCounter { low = middle + 1 } else { high = middle }
+    let after = restartable.partitioningIndex { $0.start >= programCounter }
+    guard after > 0, restartable[after - 1].contains(programCounter) else { return nil }
+    return restartable[after - 1].start
+  }
+
+  /// The committed stores that a thread at `programCounter` has still to make, and where it stands after them; nil: none.
+  package func commit(at programCounter: Address) -> (stores: [CodeBlob.CommittedStore], end: Address)? {
+    guard arena.range.contains(programCounter) else { return nil }
+    let first = committed.partitioningIndex { $0.range.end > programCounter }
+    guard first < committed.count, committed[first].range.contains(programCounter) else { return nil }
+    var stores: [CodeBlob.CommittedStore] = []
+    var end = committed[first].range.start
+    for (range, store) in committed[first...] {
+      guard range.start == end else { break }
+      stores.append(store)
+      end = range.end
     }
-    guard low > 0, restartable[low - 1].contains(programCounter) else { return nil }
-    return restartable[low - 1].start
+    return (stores, end)
+  }
+
+  /// What is done before a signal is delivered to a stopped thread with these registers, so that its handler finds nothing half
+  /// done: restartable instructions begin anew, committed stores are made. Says whether the registers have changed.
+  package func settle(
+    _ registers: inout RegisterFile, _ memory: ProcessMemory
+  ) throws(ApusProcess.MemoryError) -> Bool {
+    let place = registers.programCounter
+    if let start = restart(at: place) {
+      registers.programCounter = start
+      return true
+    }
+    guard let (stores, end) = commit(at: place) else { return false }
+    for store in stores {
+      let value =
+        switch store.value {
+        case .register(let word): registers[word]
+        case .constant(let constant): constant
+        }
+      let bytes = (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
+      try memory.write(bytes, at: registers[store.base] &+ UInt64(bitPattern: Int64(store.displacement)))
+    }
+    registers.programCounter = end
+    return true
   }
 
   /// Makes a stub that runs a program, then `prologue`, and then instructions that were moved from `code`, which stand at
@@ -118,5 +158,18 @@ package final class TrampolineWriter {
     _ body: () throws(LiveTextError) -> Value
   ) throws(DisplacementError) -> Value {
     do throws(LiveTextError) { return try body() } catch { throw .liveText(error) }
+  }
+}
+
+extension Array {
+  /// The index of the first element for which `isBehind` holds, which it does for all that follow; the count if there is none.
+  fileprivate func partitioningIndex(_ isBehind: (Element) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 }

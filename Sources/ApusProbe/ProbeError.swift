@@ -10,6 +10,8 @@ package struct ProbeError: Error, Sendable, Hashable, CustomStringConvertible {
     case fallsOffEnd
     /// A register is read that on some path has no specified value.
     case unwrittenRegister(ProbeRegister)
+    /// Committed instructions are labels around 64-bit stores.
+    case notCommittable
     /// A shift count above 63.
     case shiftCount(UInt8)
     /// An argument's index that is not 0 to 5.
@@ -38,6 +40,7 @@ package struct ProbeError: Error, Sendable, Hashable, CustomStringConvertible {
       case .notAllowed(let role): "the instruction is not allowed in a \(role)"
       case .fallsOffEnd: "control runs off the end"
       case .unwrittenRegister(let register): "\(register) is read but has no specified value on some path"
+      case .notCommittable: "what is committed is not 64-bit stores between two labels"
       case .shiftCount(let count): "a shift by \(count)"
       case .argumentIndex(let index): "there is no register argument \(index)"
       case .argumentAfterBody: "an argument is read after the body was called"

@@ -40,7 +40,7 @@ extension ProbeInstruction {
   package var effect: Effect {
     typealias Set = ProbeRegisterSet
     switch self {
-    case .label, .restartable, .jump, .fence, .pause, .returnFromRoutine, .jumpBody, .leave:
+    case .label, .restartable, .committed, .jump, .fence, .pause, .returnFromRoutine, .jumpBody, .leave:
       return Effect()
     case .constant(let d, _), .threadPointer(let d), .frameAddress(let d), .loadReturnAddress(let d),
       .argument(let d, _):
@@ -95,6 +95,14 @@ extension ProbeInstruction {
   package var isCompareExchange: Bool {
     switch self {
     case .localCompareExchange, .atomicCompareExchange: true
+    default: false
+    }
+  }
+
+  /// Whether it may stand among committed instructions: what it does depends on no memory, and can be done from outside.
+  package var isCommittable: Bool {
+    switch self {
+    case .store(_, _, .eight), .storeConstant, .restartable: true
     default: false
     }
   }

@@ -142,6 +142,11 @@ package enum ProbeInstruction: Sendable, Hashable {
   /// handler ever sees them half done, and none of them is left half done by a handler that does not return. Without a
   /// tracer nothing happens. Does nothing itself.
   case restartable(ProbeLabel, ProbeLabel)
+  /// Says of the stores between two labels, the second of which stands here: if a signal is delivered before one of them,
+  /// the tracer makes those that are left in the thread's place, and the thread goes on after them. Behind restartable instructions
+  /// whose last one takes effect, they take effect with it: no handler sees the one without the others. Only 64-bit stores of
+  /// registers and constants may stand there. Does nothing itself.
+  case committed(ProbeLabel, ProbeLabel)
   /// Stubs only: the frame address (x86_64: where the caller's return address stands; arm64 and ppc64le: the stack
   /// pointer at the function's entry).
   case frameAddress(ProbeRegister)

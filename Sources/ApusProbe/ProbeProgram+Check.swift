@@ -35,6 +35,10 @@ extension ProbeProgram {
       if !(1...3).contains(count) { throw error(index, .shiftCount(count)) }
     case .argument(_, let argument):
       if !(0..<6).contains(argument) { throw error(index, .argumentIndex(argument)) }
+    case .committed(let begin, let end):
+      guard let first = positions[begin], let last = positions[end], first < last, last < index,
+        instructions[(first + 1)..<last].allSatisfy(\.isCommittable)
+      else { throw error(index, .notCommittable) }
     default: break
     }
   }

@@ -68,7 +68,7 @@ extension RecordSession {
       if try recover(thread, info) {
         try resume(thread, signal: 0)
       } else {
-        try restart(thread)
+        try settle(thread)
         try useStop(of: event)
         try resume(thread)
       }
@@ -163,13 +163,18 @@ extension RecordSession {
     return true
   }
 
-  /// A signal is about to be delivered: what must not be seen half done begins anew after the handler.
-  private func restart(_ thread: ThreadID) throws(RecordError) {
+  /// A signal is about to be delivered: what its handler must not see half done begins anew after it, or is done before it.
+  private func settle(_ thread: ThreadID) throws(RecordError) {
     guard isLive, threads[thread] != nil else { return }
     var registers = try lifting { () throws(TraceError) in try tracer.registers(of: thread) }
+    let memory = try lifting { () throws(TraceError) in
+      try tracer.memory(of: try tracer.process(of: thread))
+    }
     for trampoline in trampolines {
-      guard let start = trampoline.restart(at: registers.programCounter) else { continue }
-      registers.programCounter = start
+      let isChanged = try lifting { () throws(ApusProcess.MemoryError) in
+        try trampoline.settle(&registers, memory)
+      }
+      guard isChanged else { continue }
       let changed = registers
       return try lifting { () throws(TraceError) in try tracer.setRegisters(changed, of: thread) }
     }

@@ -38,6 +38,26 @@ package struct CodeBlob: Sendable {
     package var recovery: Int
   }
 
+  /// A store that a tracer can make in a thread's place; see ``ProbeInstruction/committed(_:_:)``.
+  package struct CommittedStore: Sendable, Hashable {
+    /// What is stored.
+    package enum Value: Sendable, Hashable {
+      /// The word of the kernel's register file with this index.
+      case register(Int)
+      case constant(UInt64)
+    }
+    /// The offset of its first instruction.
+    package var start: Int
+    /// The offset after it.
+    package var end: Int
+    /// The word of the register file that the address is counted from.
+    package var base: Int
+    /// In bytes.
+    package var displacement: Int32
+    /// 64 bits.
+    package var value: Value
+  }
+
   /// A label's place.
   package struct LabelOffset: Sendable, Hashable {
     package var label: ProbeLabel
@@ -77,6 +97,8 @@ package struct CodeBlob: Sendable {
   package var relocations: [Relocation]
   package var labels: [LabelOffset]
   package var faultTable: [FaultEntry]
+  /// By ascending offset.
+  package var committed: [CommittedStore]
   /// The offsets after each call of the body: what bodies return to.
   package var returnPoints: [Int]
   /// Rows by ascending offset; the first is for offset 0.

@@ -18,6 +18,8 @@ struct ProgramOutline {
   private(set) var labels: [ProbeLabel] = []
   /// For each instruction, the index of the label that it defines or goes to, or −1.
   private(set) var labelIndices: [Int] = []
+  /// For each instruction, whether it is a committed store.
+  private(set) var isCommitted: [Bool] = []
 
   /// For each instruction, its node; −1 for unreachable ones. Nodes 0 to n − 1 are the n labels, the next is the
   /// program's start, and each call of the body makes one more. Nodes between which control flows are united.
@@ -33,6 +35,7 @@ struct ProgramOutline {
   ) throws(LoweringError) {
     self.program = program
     try findLabels()
+    try findCommitted()
     findRegions()
     let isRoutine = program.role == .routine
     let free = isRoutine ? UInt16(ProbeRegisterSet.routine.rawValue) | free : 0
@@ -98,6 +101,22 @@ struct ProgramOutline {
       }
     }
     needs = [RegionNeeds](repeating: RegionNeeds(), count: parents.count)
+  }
+
+  private mutating func findCommitted() throws(LoweringError) {
+    let instructions = program.instructions
+    isCommitted = [Bool](repeating: false, count: instructions.count)
+    for case .committed(let begin, let end) in instructions {
+      guard let first = instructions.firstIndex(of: .label(begin)),
+        let last = instructions.firstIndex(of: .label(end)), first < last
+      else { throw .label(program: program.name, begin) }
+      for index in first..<last {
+        switch instructions[index] {
+        case .store, .storeConstant: isCommitted[index] = true
+        default: break
+        }
+      }
+    }
   }
 
   /// Numbers the labels and resolves all uses.

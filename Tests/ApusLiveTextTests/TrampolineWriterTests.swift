@@ -5,6 +5,7 @@ import ApusLiveText
 import ApusProbe
 import ApusProcess
 import ApusSystem
+import ApusTrampoline
 import Glibc
 import Testing
 
@@ -118,6 +119,51 @@ extension LaunchingTests {
           #expect(stores.last == instructions.last, "\(instructions.map(\.text))")
         }
         #expect(appends > 0)
+      }
+    }
+
+    /// At each address of the stubs: the stores that are left are made with the thread's registers, and it stands behind them.
+    @Test func committedStoresAreMadeForTheThread() throws {
+      let scratch = try Scratch()
+      try Laboratory.run(try scratch.build(Self.program)) { laboratory in
+        let (writer, made) = try Self.stubs(laboratory)
+        let memory = try laboratory.tracer.memory(of: laboratory.process)
+        let before = try laboratory.tracer.registers(of: laboratory.process)
+        let room = before.stackPointer - 4096
+        try #require(writer.committed.count == 3 * 20)
+        #expect(
+          writer.committed.allSatisfy { item in !writer.restartable.contains { $0.contains(item.range.start) }
+          })
+        var settled = 0
+        for address in try #require(made.first).stub..<writer.arena.range.end - writer.arena.room {
+          let left = writer.committed.drop { $0.range.end <= address }
+          var registers = before
+          registers.programCounter = address
+          guard let first = left.first, first.range.contains(address) else {
+            let restarts = writer.restart(at: address) != nil
+            #expect(try writer.settle(&registers, memory) == restarts)
+            continue
+          }
+          settled += 1
+          let stores = left.prefix { $0.range.start < first.range.start + 24 }
+          var expected: [UInt64: UInt64] = [:]
+          for (index, item) in stores.enumerated() {
+            registers[item.store.base] = room
+            if case .register(let word) = item.store.value { registers[word] = 1000 + UInt64(index) }
+          }
+          for item in stores {
+            let place = registers[item.store.base] + UInt64(item.store.displacement)
+            try memory.write([UInt8](repeating: 0xff, count: 8), at: place)
+            switch item.store.value {
+            case .register(let word): expected[place] = registers[word]
+            case .constant(let constant): expected[place] = constant
+            }
+          }
+          #expect(try writer.settle(&registers, memory))
+          #expect(registers.programCounter == stores.last?.range.end)
+          for (place, value) in expected { #expect(try memory.readWord(place) == value) }
+        }
+        #expect(settled > 3 * 20 * 3)
       }
     }
 

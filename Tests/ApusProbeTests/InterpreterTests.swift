@@ -104,9 +104,31 @@ import Testing
           .restartable(begin, end), .returnFromRoutine,
         ])
       for _ in 0..<count { _ = machine.step(&memory) }
-      machine.restart()
+      machine.settle(&memory)
       let expected = (2...3).contains(count) ? 1 : count
       #expect(machine.place.index == expected)
+    }
+  }
+
+  @Test func signalsFindCommittedStoresDone() throws {
+    let first = ProbeLabel(rawValue: 1)
+    let second = ProbeLabel(rawValue: 2)
+    let third = ProbeLabel(rawValue: 3)
+    let code: [ProbeInstruction] = [
+      .constant(.v0, 0x1000), .constant(.v1, 7), .label(first), .constant(.v2, 5),
+      .storeRelease(ProbeAddress(.v0), .v2), .label(second), .restartable(first, second),
+      .store(ProbeAddress(.v0, 8), .v1, .eight), .storeConstant(ProbeAddress(.v0, 16), 9), .label(third),
+      .committed(second, third), .constant(.v1, 1), .returnFromRoutine,
+    ]
+    for count in 0..<code.count {
+      var memory = Self.memory
+      var machine = try Self.machine(.routine, code)
+      for _ in 0..<count { _ = machine.step(&memory) }
+      machine.settle(&memory)
+      let isCommitted = count >= 5
+      let words = try (0..<3).map { try memory.load(0x1000 + $0 * 8, .eight, .plain) }
+      #expect(words == (isCommitted ? [5, 7, 9] : [0, 0, 0]))
+      #expect(machine.place.index == ((3...4).contains(count) ? 2 : (5...8).contains(count) ? 9 : count))
     }
   }
 

@@ -158,7 +158,7 @@ extension Coverage {
       count("storeOrFault \(Self.pair(s == address.base)) \(went ? "faults" : "good")")
     case .threadPointer: count("threadPointer")
     case .timestamp(let d, let scratch): count("timestamp \(Self.timestamp(d, scratch))")
-    case .restartable: break
+    case .restartable, .committed: break
     case .pause: count("pause")
     case .prefetchForStore: count("prefetchForStore")
     case .frameAddress: count("frameAddress")

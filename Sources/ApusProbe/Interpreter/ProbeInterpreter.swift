@@ -99,9 +99,20 @@ package struct ProbeInterpreter: Sendable {
   /// Goes on at another instruction of the same program, as a tracer can make a thread do.
   package mutating func go(to index: Int) { self.index = index }
 
-  /// What the tracer does when a signal is delivered: in the midst of restartable instructions, back to their first.
-  package mutating func restart() {
+  /// What the tracer does when a signal is delivered: in the midst of restartable instructions, back to their first; before or
+  /// among committed ones, on to their end.
+  package mutating func settle<Memory: ProbeMemory>(_ memory: inout Memory) {
     let code = programs.linked[program]
+    if let end = code[index...].firstIndex(where: {
+      if case .committed = $0.instruction { true } else { false }
+    }),
+      case .committed(let begin, let last) = code[end].instruction,
+      let start = code.firstIndex(where: { $0.instruction == .label(begin) }), start <= index,
+      let finish = code.firstIndex(where: { $0.instruction == .label(last) }), index < finish
+    {
+      while index < finish, step(&memory) == .ran {}
+      return
+    }
     guard
       let end = code[index...].firstIndex(where: {
         if case .restartable = $0.instruction { true } else { false }
@@ -171,7 +182,7 @@ package struct ProbeInterpreter: Sendable {
     let linked = code[index]
     var following = index + 1
     switch linked.instruction {
-    case .label, .pause, .prefetchForStore, .restartable: break
+    case .label, .pause, .prefetchForStore, .restartable, .committed: break
     case .constant(let d, let value): self[d] = value
     case .move(let d, let s): self[d] = self[s]
     case .load(let d, let place, let width): self[d] = try memory.load(address(place), width, .plain)

@@ -154,7 +154,8 @@ extension Routine {
     // With a depth limit, a frame whose entry was lost counts as one, but its return is no event.
     let unlogged = b.label()
     let counted = b.label()
-    b.branch(.v0, .equal, .immediate(0), environment.depthLimit == nil ? lost : unlogged)
+    let unlinked = b.label()
+    b.branch(.v0, .equal, .immediate(0), environment.depthLimit == nil ? unlinked : unlogged)
     b.shiftLeft(.v4, UInt8(EventWord.functionShift))
     b.or(.v4, .immediate(Int32(EventWord.Kind.return.rawValue)))
     if environment.depthLimit != nil {
@@ -223,6 +224,19 @@ extension Routine {
     b.or(.v0, .v4)
     b.store(.v6, StackChunk.frame, .v0)
     b.jump(pass)
+
+    if environment.depthLimit == nil {
+      // What an interrupted stub may have left in the mirror entry; no frame that is open stands here.
+      b.place(unlinked)
+      let look = b.here()
+      b.mirrorEntry(.v6, of: .v5)
+      b.move(.v0, .v5)
+      b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
+      b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), lost)
+      b.storeConstant(.v6, StackChunk.returnAddress, 0)
+      b.endRestartable(look)
+      b.jump(lost)
+    }
 
     b.place(missing)
     b.count(.noContext, environment, scratch: .v0)

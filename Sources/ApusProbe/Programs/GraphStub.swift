@@ -23,15 +23,20 @@ extension ProbeProgram {
   /// The graph level's stub: logs the call, keeps the caller's return address in the shadow map, calls the body, logs
   /// the return, and returns to the caller.
   ///
-  /// Entry, in this order, so that a signal at any point finds things whole:
-  /// 1. The checks; nothing is changed yet.
-  /// 2. The event (``ProgramBuilder/append(full:)``).
-  /// 3. The mirror entry, then `current`. A handler that jumped out of a window of its own may have left that one:
-  ///    the call is then not followed, and its return address stays where it is.
+  /// Entry:
+  /// 1. The checks, and the room for the event.
+  /// 2. The mirror entry and the event's word; neither is looked at yet.
+  /// 3. The position, which makes the event one, and `current`, which makes the frame open.
   /// 4. The body is called, which takes the return address out of the stack.
   ///
-  /// Return: `current` goes out by one frame, the return address goes back to the stack, the mirror entry is cleared,
-  /// then the event.
+  /// Return:
+  /// 1. The checks, and the room for the event.
+  /// 2. The return address goes back to the stack; the event's word.
+  /// 3. The position; `current` goes out by one frame, and the mirror entry is cleared.
+  ///
+  /// On both ways steps 1 and 2 are restartable and step 3 is committed: a handler runs before all of them or after them. So it
+  /// finds a frame open exactly if its entry is an event and its return is none, and may leave other windows, by a jump
+  /// too. Where there is no room, nothing has been done yet, and the slow paths do it all.
   package static func graphStub(
     function: UInt32, options: StubOptions, environment: ProbeEnvironment
   ) -> ProbeProgram {
@@ -39,40 +44,40 @@ extension ProbeProgram {
     let slow = b.label()
     let tail = b.label()
     let slowExit = b.label()
-    let fullExit = b.label()
     let pass = b.label()
     let body = b.label()
-    let returnWord = EventWord(.return, function: function, time: 0).rawValue
     b.homeContext(environment)
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
     if options.root != .everywhere { b.rootFilter(isRoot: options.root == .root, pass: pass) }
-    // Restartable: a handler may leave a window of its own (by a jump).
-    let look = b.here()
+    let entry = b.here()
     b.emit(.frameAddress(.v2))
     b.branch(.v2, .below, .at(.v1, ThreadContext.windowLow), slow)
-    b.branch(.v2, .aboveOrEqual, .at(.v1, ThreadContext.current), tail)
+    b.load(.v3, .v1, ThreadContext.current)
+    b.branch(.v2, .aboveOrEqual, .v3, tail)
     b.mirrorEntry(.v0, of: .v2)
+    b.store(.v0, StackChunk.enclosing, .v3)
     b.load(.v3, .v0, StackChunk.returnAddress)
-    b.endRestartable(look)
     b.branch(.v3, .notEqual, .immediate(0), slow)
     if let limit = environment.depthLimit {
       b.load(.v3, .v1, ThreadContext.depth)
       b.branch(.v3, .aboveOrEqual, .immediate(limit), pass)
     }
-    b.appendFunctionEvent(.entry, function, environment, full: slow)
-    b.emit(.frameAddress(.v2))
-    // Restartable: this frame must not be linked into another window.
-    let enter = b.here()
-    b.branch(.v2, .below, .at(.v1, ThreadContext.windowLow), pass)
-    b.load(.v3, .v1, ThreadContext.current)
-    b.branch(.v2, .aboveOrEqual, .v3, pass)
-    b.mirrorEntry(.v0, of: .v2)
-    b.store(.v0, StackChunk.enclosing, .v3)
-    b.storeConstant(.v0, StackChunk.frame, Int32(returnWord))
+    b.storeConstant(.v0, StackChunk.frame, word(.return, function))
     b.emit(.loadReturnAddress(.v3))
     b.store(.v0, StackChunk.returnAddress, .v3)
-    b.store(.v1, ThreadContext.current, .v2)
-    b.endRestartable(enter)
+    b.load(.v3, .v1, ThreadContext.position)
+    b.branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slow)
+    if environment.isTimed {
+      b.stampedWord(.v2, low: .immediate(word(.entry, function)), environment, scratch: .v0)
+      b.store(.v3, 0, .v2)
+      b.emit(.frameAddress(.v2))
+    } else {
+      b.storeConstant(.v3, 0, word(.entry, function))
+    }
+    b.emit(.prefetchForStore(ProbeAddress(.v3, 1024)))
+    b.add(.v3, .immediate(8))
+    b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
+    b.commit(entry) { $0.store(.v1, ThreadContext.current, .v2) }
     if environment.depthLimit != nil {
       b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(1)))
     }
@@ -80,32 +85,46 @@ extension ProbeProgram {
     b.place(body)
     b.emit(.callBody)
     b.homeContext(environment)
-    b.emit(.frameAddress(.v2))
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slowExit)
-    let exit = b.here()
-    b.mirrorEntry(.v0, of: .v2)
-    b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
-    b.load(.v3, .v0, StackChunk.enclosing)
-    b.store(.v1, ThreadContext.current, .v3)
-    b.endRestartable(exit)
-    // From here on no handler's unwinder finds the frame, which could change its return address again.
-    b.load(.v3, .v0, StackChunk.returnAddress)
-    b.emit(.storeReturnAddress(.v3))
-    b.storeConstant(.v0, StackChunk.returnAddress, 0)
-    if options.root == .root { b.closeRoot() }
-    b.load(.v3, .v0, StackChunk.frame)
-    if environment.depthLimit != nil {
-      b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
-    }
     if options.minimumTicks > 0 {
-      b.takeBack(function, minimumTicks: options.minimumTicks)
+      b.shortReturn(function, options, environment, slow: slowExit)
+    } else {
+      let exit = b.here()
+      b.emit(.frameAddress(.v2))
+      b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
+      b.load(.v3, .v1, ThreadContext.position)
+      b.branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slowExit)
+      b.mirrorEntry(.v0, of: .v2)
+      b.load(.v2, .v0, StackChunk.returnAddress)
+      b.emit(.storeReturnAddress(.v2))
+      if environment.isTimed {
+        b.stampedWord(.v2, low: .immediate(0), environment, scratch: .v0)
+        b.emit(.frameAddress(.v0))
+        b.shiftLeft(.v0, StackChunk.mirrorShift - StackChunk.shift)
+        b.add(.v0, .at(.v1, ThreadContext.windowDelta))
+        b.or(.v2, .at(.v0, StackChunk.frame))
+      } else {
+        b.load(.v2, .v0, StackChunk.frame)
+      }
+      b.store(.v3, 0, .v2)
+      b.load(.v2, .v0, StackChunk.enclosing)
+      b.add(.v3, .immediate(8))
+      b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
+      b.commit(exit) {
+        $0.store(.v1, ThreadContext.current, .v2)
+        $0.storeConstant(.v0, StackChunk.returnAddress, 0)
+      }
+      b.closed(options, environment)
     }
-    b.appendReturn(environment, full: fullExit)
     b.emit(.leave)
 
     b.place(tail)
     // With a depth limit the frame may be one that is not logged.
-    if environment.depthLimit == nil { b.tailCall(function, environment, otherwise: slow) }
+    if environment.depthLimit == nil {
+      b.tailCall(function, environment, otherwise: slow)
+    } else {
+      b.jump(slow)
+    }
 
     b.place(slow)
     b.constant(.v0, UInt64(function))
@@ -119,16 +138,16 @@ extension ProbeProgram {
     b.emit(.jumpBody)
 
     b.place(slowExit)
+    b.emit(.frameAddress(.v2))
     b.call(.exit)
     b.emit(.storeReturnAddress(.v3))
     b.emit(.leave)
-
-    b.place(fullExit)
-    b.move(.v0, .v2)
-    b.and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
-    b.call(.logReturn)
-    b.emit(.leave)
     return b.program("graph", .stub)
+  }
+
+  /// An event's word without its time, as an immediate.
+  private static func word(_ kind: EventWord.Kind, _ function: UInt32) -> Int32 {
+    Int32(EventWord(kind, function: function, time: 0).rawValue)
   }
 
   /// Where a frame returns to whose return needs the slow path.
@@ -143,20 +162,48 @@ extension ProbeProgram {
 }
 
 extension ProgramBuilder {
-  /// Appends an event whose function is known when the code is generated. Needs the context in v1; changes v0, v2, v3.
-  mutating func appendFunctionEvent(
-    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel
-  ) {
-    stampedWord(
-      low: .immediate(Int32(EventWord(kind, function: function, time: 0).rawValue)), environment, scratch: .v0
-    )
-    append(full: full)
+  /// What else follows the closing of the frame. Changes v2 and v3.
+  fileprivate mutating func closed(_ options: StubOptions, _ environment: ProbeEnvironment) {
+    if options.root == .root {
+      emit(.frameAddress(.v2))
+      closeRoot()
+    }
+    if environment.depthLimit != nil {
+      emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
+    }
   }
 
-  /// Appends the return event whose low bits are in v3.
-  fileprivate mutating func appendReturn(_ environment: ProbeEnvironment, full: ProbeLabel) {
-    stampedWord(low: .v3, environment, scratch: .v0)
+  /// The return where short calls are taken back. The context is in v1 and the frame in v2; changes v0, v2, v3 and v4. First
+  /// `current` goes out by one frame, the return address goes back to the stack, and the mirror entry is cleared; then
+  /// the entry is taken back, or the return becomes an event.
+  fileprivate mutating func shortReturn(
+    _ function: UInt32, _ options: StubOptions, _ environment: ProbeEnvironment, slow: ProbeLabel
+  ) {
+    let full = label()
+    let done = label()
+    emit(.frameAddress(.v2))
+    let exit = here()
+    mirrorEntry(.v0, of: .v2)
+    branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slow)
+    load(.v3, .v0, StackChunk.enclosing)
+    store(.v1, ThreadContext.current, .v3)
+    endRestartable(exit)
+    // From here on no handler's unwinder finds the frame, which could change its return address again.
+    load(.v3, .v0, StackChunk.returnAddress)
+    emit(.storeReturnAddress(.v3))
+    storeConstant(.v0, StackChunk.returnAddress, 0)
+    load(.v4, .v0, StackChunk.frame)
+    closed(options, environment)
+    move(.v3, .v4)
+    takeBack(function, minimumTicks: options.minimumTicks)
+    stampedWord(.v2, low: .v3, environment, scratch: .v0)
     append(full: full)
+    jump(done)
+    place(full)
+    move(.v0, .v2)
+    and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    call(.logReturn)
+    place(done)
   }
 
   /// A tail call from the innermost frame: the call returns where that returns to us. The frame's function changes, its
@@ -176,7 +223,7 @@ extension ProgramBuilder {
     constant(.v0, environment.arena.count)
     branch(.v3, .aboveOrEqual, .v0, slow)
     let event = EventWord(.tail, function: function, time: 0).rawValue
-    stampedWord(low: .immediate(Int32(event)), environment, scratch: .v0)
+    stampedWord(.v2, low: .immediate(Int32(event)), environment, scratch: .v0)
     emit(.frameAddress(.v3))
     mirrorEntry(.v0, of: .v3)
     load(.v3, .v1, ThreadContext.position)

@@ -1,17 +1,28 @@
 extension ProgramBuilder {
-  /// Puts the time into the event word in v2 whose low bits come from `low`; changes `scratch`.
-  mutating func stampedWord(low: ProbeOperand, _ environment: ProbeEnvironment, scratch: ProbeRegister) {
+  /// `word` = the time now, and the low bits that come from `low`; changes `scratch`.
+  mutating func stampedWord(
+    _ word: ProbeRegister, low: ProbeOperand, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
     if environment.isTimed {
-      emit(.timestamp(.v2, scratch: scratch))
-      shiftLeft(.v2, UInt8(EventWord.timeShift))
-      or(.v2, low)
+      emit(.timestamp(word, scratch: scratch))
+      shiftLeft(word, UInt8(EventWord.timeShift))
+      if low != .immediate(0) { or(word, low) }
     } else {
       switch low {
-      case .immediate(let value): constant(.v2, UInt64(bitPattern: Int64(value)))
-      case .register(let register): move(.v2, register)
-      case .memory(let place): load(.v2, place.base, place.offset)
+      case .immediate(let value): constant(word, UInt64(bitPattern: Int64(value)))
+      case .register(let register): move(word, register)
+      case .memory(let place): load(word, place.base, place.offset)
       }
     }
+  }
+
+  /// Appends an event whose function is known when the code is generated. Needs the context in v1; changes v0 and v2.
+  mutating func appendFunctionEvent(
+    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel
+  ) {
+    let word = Int32(EventWord(kind, function: function, time: 0).rawValue)
+    stampedWord(.v2, low: .immediate(word), environment, scratch: .v0)
+    append(full: full)
   }
 
   /// Writes v2 as the next event of the thread whose context is in v1.
@@ -82,6 +93,15 @@ extension ProgramBuilder {
     or(word, .immediate(Int32(EventWord(.stack, payload: 0, time: 0).rawValue)))
   }
 
+  /// Marks the instructions from a label to here as restartable, and the stores that follow as committed with the last of them.
+  mutating func commit(_ begin: ProbeLabel, _ stores: (inout ProgramBuilder) -> Void) {
+    let first = here()
+    emit(.restartable(begin, first))
+    stores(&self)
+    let end = here()
+    emit(.committed(first, end))
+  }
+
   /// Marks the instructions from a label to here as restartable.
   mutating func endRestartable(_ begin: ProbeLabel) {
     let end = here()
@@ -108,7 +128,7 @@ extension Routine {
     b.branch(.v0, .equal, .immediate(0), lost)
     b.constant(.v5, 0)
     let retry = b.here()
-    b.stampedWord(low: .v4, environment, scratch: .v0)
+    b.stampedWord(.v2, low: .v4, environment, scratch: .v0)
     b.append(full: full)
     b.constant(.v0, 1)
     b.emit(.returnFromRoutine)
@@ -175,7 +195,7 @@ extension Routine {
     b.move(.v6, .v2)
     b.shiftLeft(.v6, UInt8(EventWord.payloadShift))
     b.or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
-    b.stampedWord(low: .v6, environment, scratch: .v0)
+    b.stampedWord(.v2, low: .v6, environment, scratch: .v0)
     b.appendOwed(full: gapFull)
     b.jump(full)
     b.place(gapFull)
@@ -186,7 +206,7 @@ extension Routine {
     // A second one does no harm.
     b.place(stack)
     b.stackEvent(.v6, environment, scratch: .v0)
-    b.stampedWord(low: .v6, environment, scratch: .v0)
+    b.stampedWord(.v2, low: .v6, environment, scratch: .v0)
     b.appendOwed(full: full) { $0.storeConstant(.v1, ThreadContext.stackOwed, 0) }
     b.jump(full)
 

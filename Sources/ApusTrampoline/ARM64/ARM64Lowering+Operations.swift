@@ -5,7 +5,7 @@ extension ARM64Lowering {
   /// Writes one instruction.
   mutating func write(_ instruction: ProbeInstruction, _ index: Int) throws(LoweringError) {
     switch instruction {
-    case .label, .restartable: break
+    case .label, .restartable, .committed: break
     case .constant(let d, let value): constant(machine(d), value)
     case .move(let d, let s): if d != s { code.move(machine(d), machine(s)) }
     case .load(let d, let place, let width): load(machine(d), reach(place, width), width)

@@ -69,6 +69,7 @@ struct ARM64Lowering: ~Copyable {
 
   var relocations: [(mark: Mark, target: CodeBlob.Relocation.Target)] = []
   var faults: [(start: Mark, label: Int)] = []
+  var committed: [(start: Mark, end: Mark, store: ProbeInstruction)] = []
   var returnPoints: [Mark] = []
   var rows: [(mark: Mark, row: CFIRow)] = []
   var constants: [(mark: Mark, count: Int, value: UInt64)] = []
@@ -98,7 +99,9 @@ struct ARM64Lowering: ~Copyable {
         guard instruction.isAllowed(in: program.role) else {
           throw .notAllowed(program: program.name, index: index)
         }
+        let start = mark
         try write(instruction, index)
+        if outline.isCommitted[index] { committed.append((start, mark, instruction)) }
         forget(instruction.effect.writes.union(instruction.effect.spoils))
       }
     }

@@ -57,7 +57,7 @@ extension PPC64LELowering {
       code.store(place, machine(s), .eight)
     case .threadPointer(let d): code.move(machine(d), .threadPointer)
     case .timestamp(let d, _): code.move(machine(d), from: .timeBase)
-    case .restartable: break
+    case .restartable, .committed: break
     case .pause: code.yield()
     case .prefetchForStore(let place): prefetchForStore(place)
     case .frameAddress(let d): code.move(machine(d), .stackPointer)

@@ -67,6 +67,7 @@ struct PPC64LELowering: ~Copyable {
 
   var relocations: [(mark: Mark, target: CodeBlob.Relocation.Target)] = []
   var faults: [(start: Mark, label: Int)] = []
+  var committed: [(start: Mark, end: Mark, store: ProbeInstruction)] = []
   var returnPoints: [Mark] = []
   var rows: [(mark: Mark, row: CFIRow)] = []
   var constants: [(mark: Mark, form: CodeBlob.ConstantSite.Form, value: UInt64)] = []
@@ -96,7 +97,9 @@ struct PPC64LELowering: ~Copyable {
         guard instruction.isAllowed(in: program.role) else {
           throw .notAllowed(program: program.name, index: index)
         }
+        let start = mark
         try write(instruction, index)
+        if outline.isCommitted[index] { committed.append((start, mark, instruction)) }
         forgetNear(instruction)
       }
     }

@@ -31,6 +31,11 @@ extension X86_64Lowering {
       faultTable: faults.map {
         CodeBlob.FaultEntry(start: offset($0.start), recovery: offset(labels[$0.label].mark))
       },
+      committed: committed.compactMap {
+        CodeBlob.CommittedStore($0.store, start: offset($0.start), end: offset($0.end)) {
+          machine($0).registerFileSlot.rawValue
+        }
+      },
       returnPoints: returnPoints.map(offset),
       cfi: CFIRow.merged(rows.map { (offset($0.mark), $0.row) }),
       constantSites: constants.map {

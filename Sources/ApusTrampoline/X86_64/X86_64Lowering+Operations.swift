@@ -7,12 +7,18 @@ extension X86_64Lowering {
     switch instruction {
     case .label: break
     case .constant(let d, let value): constant(machine(d), value)
-    case .move(let d, let s): if d != s { code.move(machine(d), machine(s)) }
+    case .move(let d, let s): if d != s, factor(after: index, d) == nil { code.move(machine(d), machine(s)) }
     case .load(let d, let address, let width): code.load(machine(d), memory(address), width.machine)
     case .store(let address, let s, let width): code.store(memory(address), machine(s), width.machine)
     case .storeConstant(let address, let value):
       code.store(memory(address), immediate: value)
       immediateSite(value)
+    case .arithmetic(.multiply, let d, .immediate(let value)):
+      // `imul` takes its factor from another register: a move before is part of it.
+      var source = d
+      if index > 0, case .move(d, let s) = program.instructions[index - 1] { source = s }
+      code.multiply(machine(d), machine(source), value)
+      if Int8(exactly: value) == nil { immediateSite(value) }
     case .arithmetic(let kind, let d, let operand): arithmetic(kind, machine(d), operand)
     case .shiftLeft(let d, let count): if count & 63 != 0 { code.shift(.left, machine(d), count & 63) }
     case .shiftRight(let d, let count): if count & 63 != 0 { code.shift(.right, machine(d), count & 63) }
@@ -47,7 +53,7 @@ extension X86_64Lowering {
       code.store(memory(address), machine(s), .eight)
     case .threadPointer(let d): code.load(machine(d), .thread(0), .eight)
     case .timestamp(let d, let scratch): timestamp(d, scratch)
-    case .restartable: break
+    case .restartable, .committed: break
     case .pause: code.pause()
     case .prefetchForStore(let address): code.prefetchForStore(memory(address))
     case .frameAddress(let d): code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount))
@@ -66,6 +72,14 @@ extension X86_64Lowering {
     case .callBody: callBody(index)
     case .jumpBody: jumpBody()
     }
+  }
+
+  /// The immediate by which the next instruction multiplies `d`; nil if it does something else.
+  private func factor(after index: Int, _ d: ProbeRegister) -> Int32? {
+    guard index + 1 < program.instructions.count,
+      case .arithmetic(.multiply, d, .immediate(let value)) = program.instructions[index + 1]
+    else { return nil }
+    return value
   }
 
   /// The shortest way to a constant.

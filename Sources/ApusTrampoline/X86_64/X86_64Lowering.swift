@@ -56,6 +56,7 @@ struct X86_64Lowering: ~Copyable {
 
   var relocations: [(mark: Mark, target: CodeBlob.Relocation.Target)] = []
   var faults: [(start: Mark, label: Int)] = []
+  var committed: [(start: Mark, end: Mark, store: ProbeInstruction)] = []
   var returnPoints: [Mark] = []
   var rows: [(mark: Mark, row: CFIRow)] = []
   var constants: [(mark: Mark, form: CodeBlob.ConstantSite.Form, value: UInt64)] = []
@@ -87,7 +88,9 @@ struct X86_64Lowering: ~Copyable {
         guard instruction.isAllowed(in: program.role) else {
           throw .notAllowed(program: program.name, index: index)
         }
+        let start = mark
         try write(instruction, index)
+        if outline.isCommitted[index] { committed.append((start, mark, instruction)) }
       }
     }
     guard !isReachable else { throw .fallsOffEnd(program: program.name) }

@@ -201,25 +201,26 @@ extension World {
     if onAlternate, !fibres[fibre].levels.contains(where: { alternate.contains($0.frame) }) {
       frame = Self.alternateTop
     }
-    restartAppend(fibre)
+    settle(thread, fibre)
     drainStores(thread)
     injectsNoCalls = false
     fibres[fibre].levels.append(Activation(kind: .handler, frame: frame, operations: operations))
     return true
   }
 
-  /// The tracer's part when a signal is delivered in the middle of an append, between the load of the position and its
-  /// exchange: the thread starts the append anew after the handler, since its late store would hit the handler's words.
-  private mutating func restartAppend(_ fibre: Int) {
+  /// The tracer's part when a signal is delivered: restartable instructions begin anew after the handler, committed ones are
+  /// done first.
+  private mutating func settle(_ thread: Int, _ fibre: Int) {
     guard !fibres[fibre].levels.isEmpty else { return }
-    fibres[fibre].levels[fibres[fibre].levels.count - 1].interpreter?.restart()
+    memory.active = thread
+    fibres[fibre].levels[fibres[fibre].levels.count - 1].interpreter?.settle(&memory)
   }
 
   /// Makes this world the child of a fork: only the first thread goes on, and cursors read as zero.
   /// It is a handler that forks: while there is a tracer, it has been delivered as all others.
   mutating func fork(_ severed: Bool) throws(ProbeFault) {
     isChild = true
-    if severed { restartAppend(threads[0].fibre) }
+    if severed { settle(0, threads[0].fibre) }
     drainStores(0)
     for thread in threads.indices.dropFirst() { threads[thread].isDone = true }
     posted = .max
@@ -249,7 +250,8 @@ extension ProbeInstruction {
   /// Whether it touches memory, reads the clock, or changes who runs.
   var isVisible: Bool {
     switch self {
-    case .label, .restartable, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump, .threadPointer,
+    case .label, .restartable, .committed, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump,
+      .threadPointer,
       .pause, .prefetchForStore,
       .frameAddress, .argument,
       .call, .returnFromRoutine:

@@ -50,6 +50,12 @@ extension Scenarios {
           + nested + [.call(4, [.tail(5, [])])]
       ],
       injections: [.handler(calls), .alternate(calls), .reader] + forks),
+    Scenario(
+      name: "minimum duration, dropping", waits: false, ringEvents: 8, options: minimum,
+      threads: [
+        [.call(1, [.call(2, []), .call(2, [.call(3, [.call(4, [])])]), .read, .call(2, [])])] + nested
+      ],
+      injections: [.handler(calls), .handler([.read] + calls), .reader]),
   ]
 
   private static let roots: [Int: StubOptions] = {

@@ -11,20 +11,14 @@ enum EquivalentMutants {
     ],
     "graph stub": [
       "at the limit if v2 < low": "the slow path comes to the same for a frame in the lowest word",
-      "at the limit if v2 >= current": "the frame's own entry is not empty then, which is looked at next",
       "never if v2 < v0": "the distance wraps, and the next comparison says the same",
       "at the limit if v3 >= 262144": guess,
       "at the limit if v2 >= v3": "the frame's own entry was empty before, so that it is not the innermost",
       "at the limit if v3 >= v0": guess,
       "negate if v2 != current (2)": "then all tail calls take the slow path, which does the same",
       "negate if v3 != 0 (2)": emptyEntry, "never if v3 != 0 (2)": emptyEntry,
-      "never if v2 < low (2)":
-        "a handler leaves a window above this frame; its stack lies below in the model",
       "at the limit if v4 >= v2": beforeTheBuffer, "never if v4 >= v2": beforeTheBuffer,
-      "swap [v0+24] = v3 and [v0+8] = return": unseen,
-      "swap [v0+8] = return and v3 = return address": unseen,
-      "swap return address = v3 and [v0] = 0": unseen, "swap [v0] = 0 and v3 = [v0+8]": unseen,
-      "swap v3 = [v0+8] and depth += local": unseen, "swap [v0] = 0 and v3 = root": unseen,
+      "swap return address = v3 and [v0] = 0": unseen,
     ],
     "log": [
       "at the limit if v2 < [v3+64]": guess,

@@ -24,10 +24,10 @@ struct ARM64FastPathTests {
     ),
     Case(
       name: "graph, untimed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
-      before: 59, after: 45),
+      before: 50, after: 43),
     Case(
       name: "graph, timed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
-      isTimed: true, before: 62, after: 47),
+      isTimed: true, before: 54, after: 50),
   ]
 
   private func environment(isTimed: Bool) -> ProbeEnvironment {

@@ -24,10 +24,10 @@ struct PPC64LEFastPathTests {
     ),
     Case(
       name: "graph, untimed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
-      before: 73, after: 58),
+      before: 63, after: 55),
     Case(
       name: "graph, timed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
-      isTimed: true, before: 75, after: 60),
+      isTimed: true, before: 66, after: 62),
   ]
 
   private func environment(isTimed: Bool) -> ProbeEnvironment {
@@ -77,9 +77,11 @@ struct PPC64LEFastPathTests {
     }
   }
 
-  /// A restart after the access of a range's last instruction would do it twice.
+  /// A restart after the access of a range's last instruction would do it twice. Before the body, the link register says where
+  /// to return; after it, a range may set it, which can be done twice.
   @Test(
-    "restartable code of all programs ends with an access or a branch, and does not change the link register")
+    "restartable code of all programs ends with an access or a branch, and keeps the link register before the body"
+  )
   func restartable() throws {
     let environment = environment(isTimed: true)
     var programs = Routine.allCases.map { $0.program(environment) }
@@ -98,7 +100,10 @@ struct PPC64LEFastPathTests {
         #expect(
           [36, 58, 62, 16].contains(code[end - 1].word >> 26), "\(program.name): \(code[end - 1].text)")
         for item in code[begin..<end] {
-          if case .moveToLink = item.effect { Issue.record("\(program.name): LR changes in a range") }
+          let isAfterBody = blob.returnPoint.map { Int(item.address) >= $0 } ?? false
+          if case .moveToLink = item.effect, !isAfterBody {
+            Issue.record("\(program.name): LR changes in a range")
+          }
           // stdcx., whose success is only known behind it (Power ISA, book I, 1.6: opcode 31, 214 and 1).
           #expect(item.word & 0xfc00_07ff != 0x7c00_01ad, "\(program.name) at \(item.address)")
         }
