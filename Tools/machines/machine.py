@@ -30,10 +30,11 @@ MACHINES = {
         network="virtio-net-device",
     ),
     # The emulator has no answer to four questions of the firmware about side channels: "broken" and "off" say so.
+    # The emulator's own open firmware (x-vof) starts the kernel 4 s sooner than SLOF.
     "ppc64le": Machine(
         debian="ppc64el",
         emulator=["qemu-system-ppc64", "-M",
-                  "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"],
+                  "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off,x-vof=on"],
         processor="",
         console="hvc0",
         transport="pci",
