@@ -47,6 +47,28 @@ let modules: [Module] = [
   Module(name: "ApusReport", imports: ["ApusCore", "ApusProbe", "ApusSystem", "ApusTraceFile"], tests: []),
 ]
 
+let libraries: [Target] = [
+  .target(name: "CApusLinux"),
+  .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+  .systemLibrary(name: "CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
+]
+
+let layers: [Target] = modules.map {
+  .target(name: $0.name, dependencies: $0.imports, swiftSettings: settings)
+}
+
+let tests: [Target] = modules.compactMap { module in
+  guard let more = module.tests else { return nil }
+  return .testTarget(
+    name: module.name + "Tests", dependencies: [.target(name: module.name)] + module.imports + more,
+    swiftSettings: settings)
+}
+
+let command: Target = .executableTarget(
+  name: "ApusCommand",
+  dependencies: modules.map { .target(name: $0.name) } + [argumentParser, logging],
+  swiftSettings: settings)
+
 let package = Package(
   name: "apus",
   products: [.executable(name: "apus", targets: ["ApusCommand"])],
@@ -54,23 +76,5 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
   ],
-  targets: [
-    .target(name: "CApusLinux"),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
-  ]
-    + modules.map { .target(name: $0.name, dependencies: $0.imports, swiftSettings: settings) }
-    + modules.compactMap { module in
-      module.tests.map {
-        .testTarget(
-          name: module.name + "Tests", dependencies: [.target(name: module.name)] + module.imports + $0,
-          swiftSettings: settings)
-      }
-    }
-    + [
-      .executableTarget(
-        name: "ApusCommand",
-        dependencies: modules.map { .target(name: $0.name) } + [argumentParser, logging],
-        swiftSettings: settings)
-    ]
+  targets: libraries + layers + tests + [command]
 )

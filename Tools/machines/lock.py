@@ -14,6 +14,9 @@ from debian import Apt, Package, fail
 # What the machines run: kernel (the package that Debian's metapackage stands for), a shell, C and C++ programs.
 MACHINE = ["busybox-static", "gdbserver", "libc6", "libgcc-s1", "libstdc++6"]
 
+# The compiler, and what links package manifests for this machine.
+HOST = ["swiftlang:amd64", "libc6-dev:amd64", "libstdc++-16-dev:amd64"]
+
 # The C side of an arm64 program: headers, start files, static libraries; from the release that Swift was built in.
 ARM64_C = ["libc6", "libc6-dev", "libgcc-s1", "libgcc-{gcc}-dev", "libstdc++6", "libstdc++-{gcc}-dev"]
 # The libraries that Apus links, at the versions of this machine's release, as on x86_64.
@@ -59,7 +62,7 @@ def main():
     for architecture, metapackage in [("arm64", "linux-image-arm64"), ("ppc64el", "linux-image-powerpc64le")]:
         names = [kernel(bookworm, metapackage, architecture), *MACHINE]
         packages += pinned(f"machine-{architecture}", bookworm, [(name, architecture) for name in names])
-    host = closure(sid, "swiftlang:amd64")
+    host = closure(sid, *HOST)
     packages += pinned("swift-host", sid, host)
     gcc = max(int(match.group(1)) for name, _ in host if (match := re.fullmatch(r"gcc-(\d+)", name)))
     names = ["swiftlang", *[name.format(gcc=gcc) for name in ARM64_C]]

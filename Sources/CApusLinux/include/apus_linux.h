@@ -30,7 +30,6 @@ enum {
   APUS_SYS_mmap = SYS_mmap,
   APUS_SYS_munmap = SYS_munmap,
   APUS_SYS_openat = SYS_openat,
-  APUS_SYS_pause = SYS_pause,
   APUS_SYS_pidfd_getfd = SYS_pidfd_getfd,
   APUS_SYS_pidfd_open = SYS_pidfd_open,
   APUS_SYS_pipe2 = SYS_pipe2,
