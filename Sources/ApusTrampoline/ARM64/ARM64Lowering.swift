@@ -75,8 +75,13 @@ struct ARM64Lowering: ~Copyable {
   var constants: [(mark: Mark, count: Int, value: UInt64)] = []
 
   init(_ program: ProbeProgram) throws(LoweringError) {
-    outline = try ProgramOutline(
-      program, free: ARM64Frame.scratch, hidden: ARM64Frame.hiddenRegisters)
+    self.init(
+      outline: try ProgramOutline(
+        program, free: ARM64Frame.scratch, hidden: ARM64Frame.hiddenRegisters))
+  }
+
+  private init(outline: ProgramOutline) {
+    self.outline = outline
     labels = outline.labels.map { Label(name: $0) }
   }
 

@@ -46,7 +46,8 @@ extension PPC64LELowering {
   }
 
   mutating func arithmetic(_ kind: ProbeArithmetic, _ d: Register, _ operand: ProbeOperand) {
-    if case .immediate(let value) = operand, Self.isDirect(kind)(value) {
+    let isDirect = Self.isDirect(kind)
+    if case .immediate(let value) = operand, isDirect(value) {
       return arithmetic(kind, d, immediate: value)
     }
     let source = value(operand)
@@ -92,7 +93,8 @@ extension PPC64LELowering {
 
   /// An unsigned comparison, or one for equality, which may as well be signed.
   mutating func compare(_ condition: ProbeCondition, _ left: Register, _ operand: ProbeOperand) {
-    if case .immediate(let value) = operand, Self.isDirect(condition)(value) {
+    let isDirect = Self.isDirect(condition)
+    if case .immediate(let value) = operand, isDirect(value) {
       if let short = UInt16(exactly: value) { return code.compareLogical(left, short) }
       return code.compare(left, Int16(truncatingIfNeeded: value))
     }

@@ -73,8 +73,13 @@ struct PPC64LELowering: ~Copyable {
   var constants: [(mark: Mark, form: CodeBlob.ConstantSite.Form, value: UInt64)] = []
 
   init(_ program: ProbeProgram) throws(LoweringError) {
-    outline = try ProgramOutline(
-      program, free: PPC64LEFrame.routineScratch, hidden: PPC64LEFrame.hiddenRegisters)
+    self.init(
+      outline: try ProgramOutline(
+        program, free: PPC64LEFrame.routineScratch, hidden: PPC64LEFrame.hiddenRegisters))
+  }
+
+  private init(outline: ProgramOutline) {
+    self.outline = outline
     labels = [Label](repeating: Label(), count: outline.labels.count)
   }
 

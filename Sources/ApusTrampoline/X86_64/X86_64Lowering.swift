@@ -62,7 +62,11 @@ struct X86_64Lowering: ~Copyable {
   var constants: [(mark: Mark, form: CodeBlob.ConstantSite.Form, value: UInt64)] = []
 
   init(_ program: ProbeProgram) throws(LoweringError) {
-    outline = try ProgramOutline(program, hidden: X86_64Frame.hiddenRegisters)
+    self.init(outline: try ProgramOutline(program, hidden: X86_64Frame.hiddenRegisters))
+  }
+
+  private init(outline: ProgramOutline) {
+    self.outline = outline
     labels = outline.labels.map { Label(name: $0) }
   }
 
