@@ -4,6 +4,7 @@
 #   make build          build .build/release/apus
 #   make test           all tests (what .ci/run calls)
 #   make models         the model of the append protocol, with spin
+#   make machines       boot arm64 and ppc64le machines, build apus for arm64, run both (cached in ~/.cache/apus)
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
 #   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
@@ -16,6 +17,7 @@
 
 SWIFT ?= swift
 APUS := .build/release/apus
+APUS_ARM64 := .build-arm64/apus
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
@@ -30,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  exact-counts exports-check kills losses models man install uninstall clean
+  exact-counts exports-check kills losses models machines machine-images arm64 machine-tests man install uninstall clean
 
 all: build
 
@@ -76,6 +78,18 @@ fuzz-smoke:
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
 
+# What runs under other architectures; packages come from Debian, are checked by hash, and are kept outside the repository.
+machine-images:
+	@$(STEP) "Kernels and roots of the machines" Tools/machines/image.py arm64 ppc64le
+
+arm64:
+	@$(STEP) "apus for arm64" env SWIFT="$(SWIFT)" Tools/machines/build-arm64.sh
+
+machine-tests:
+	@$(STEP) "In machines of arm64 and ppc64le" python3 Tests/Machines/run.py $(APUS) $(APUS_ARM64)
+
+machines: setup build machine-images arm64 machine-tests
+
 test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
 	@printf '\n==> All tests passed\n'
 
@@ -105,6 +119,6 @@ uninstall:
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
 
 clean:
-	rm -rf .build demo-out
+	rm -rf .build .build-arm64 demo-out
 	if [ -d Fuzz ]; then rm -rf Fuzz/.build; fi
 	if [ -d Benchmarks ]; then rm -rf Benchmarks/.build; fi

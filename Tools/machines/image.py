@@ -69,6 +69,7 @@ def make(arch):
         archive.regular("init", (HERE / "init").read_bytes(), 0o755)
         archive.regular("modules/order", "".join(f"{name}\n" for name in machine.modules).encode())
         archive.regular("etc/passwd", b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+        archive.regular("etc/hosts", b"127.0.0.1 localhost\n")
         archive.regular("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
         for package in debian.locked(machine.set):
             for entry, data in members(debian.cache() / "packages" / package.file):

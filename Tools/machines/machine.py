@@ -11,7 +11,7 @@ class Machine:
     console: str  # the kernel's console
     transport: str  # how virtio devices are attached: the last part of qemu's device names
     modules: list  # in the order in which they must be loaded
-    network: str  # a network card that the modules know
+    network: list  # a network card that the modules know; NETWORK stands for what it is connected to
 
     @property
     def set(self):
@@ -27,7 +27,7 @@ MACHINES = {
         console="ttyAMA0",
         transport="device",
         modules=["virtio_mmio", "virtio_console", "failover", "net_failover", "virtio_net"],
-        network="virtio-net-device",
+        network=["-netdev", "NETWORK", "-device", "virtio-net-device,netdev=net"],
     ),
     # The emulator has no answer to four questions of the firmware about side channels: "broken" and "off" say so.
     # The emulator's own open firmware (x-vof) starts the kernel 4 s sooner than SLOF.
@@ -40,6 +40,6 @@ MACHINES = {
         transport="pci",
         modules=["virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
                  "virtio_console", "ibmveth"],
-        network="spapr-vlan",
+        network=["-nic", "NETWORK,model=spapr-vlan"],
     ),
 }

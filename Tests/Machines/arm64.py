@@ -1,0 +1,79 @@
+"""The command on arm64: the program for arm64 in its machine."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+
+from bench import Job, check, equal, tail
+
+PROGRAM = """
+#include <stdio.h>
+__attribute__((noinline)) int square(int n) { return n * n; }
+__attribute__((noinline)) int sum(int n) { int s = 0; for (int i = 0; i < n; i++) s += square(i); return s; }
+int main(void) { printf("%d\\n", sum(10)); return 0; }
+"""
+FUNCTIONS = ["square", "sum", "main"]
+
+
+def with_apus(apus_arm64):
+    job = Job("arm64")
+    shutil.copy(apus_arm64, job.directory / "in/apus")
+    return job
+
+
+def test_says_what_it_is(_, apus_arm64):
+    with with_apus(apus_arm64) as job:
+        ended = job.run("sh", "-c", "./apus --version && ./apus --help && ./apus doctor > /out/doctor 2>&1; echo $? > /out/status")
+        check(ended.status == 0 and re.match(rb"\d+\.\d+\.\d+\n", ended.out), "--version", ended)
+        check(b"SUBCOMMANDS" in ended.out, "--help", ended)
+        doctor = (ended.files / "doctor").read_text()
+        check("kernel 6." in doctor and "ok    ptrace" in doctor, f"doctor: {doctor}")
+
+
+def test_lists_call_sites(_, apus_arm64):
+    """Each function has its site, where the compiler put it, with its slot: (options, what the slot column says)."""
+    rows = [
+        (["-fpatchable-function-entry=2"], "8"),
+        (["-fpatchable-function-entry=4,2"], "8+8"),
+        (["-fpatchable-function-entry=2", "-mbranch-protection=standard"], "8 pad"),
+        (["-fpatchable-function-entry=4,2", "-mbranch-protection=standard"], "8+8 pad"),
+    ]
+    with with_apus(apus_arm64) as job:
+        for index, (options, _) in enumerate(rows):
+            job.compile(f"p{index}", PROGRAM, "-O1", *options)
+        ended = job.run("sh", "-c", f"for n in $(seq 0 {len(rows) - 1}); do echo == $n; ./p$n; ./apus sites p$n || exit; done")
+        check(ended.status == 0, "apus sites", ended)
+        for (options, slot), text in zip(rows, ended.out.decode().split("== ")[1:]):
+            check("\n285\n" in text and "arm64 pie" in text, f"{options}: the program runs and is arm64's", ended)
+            for function in FUNCTIONS:
+                found = re.search(rf"^ +0x\w+ +\d+ +patchable +0x\w+ +(\S+(?: pad)?) +all +{function}$", text, re.M)
+                check(found, f"{options}: {function} has a usable site:\n{text}")
+                equal(found.group(1), slot, f"{options}: {function}'s slot")
+
+
+def test_reads_a_trace_of_another_machine(apus, apus_arm64):
+    """Report, replay, info and every view say of a trace what they say of it where it was recorded."""
+    views = ["report", "report --format json", "replay", "replay --format json", "graph", "info", "export --format perfetto -o -",
+             "export --format chrome -o -", "export --format collapsed -o -"]
+    with with_apus(apus_arm64) as job:
+        home = job.directory / "home"
+        home.mkdir()
+        (home / "p.c").write_text(PROGRAM)
+        subprocess.run(["gcc", "-O1", "-fpatchable-function-entry=5", "-o", home / "p", home / "p.c"], check=True)
+        trace = job.directory / "in/trace"
+        apus = pathlib.Path(apus).resolve()
+        done = subprocess.run([apus, "record", "-o", trace, home / "p"], capture_output=True)
+        check(done.returncode == 0, f"apus record:\n{tail(done.stderr)}")
+        job.put("views", "".join(f"./apus {view} trace > '/out/{view}' 2>&1 || echo {view}\n" for view in views).encode())
+        ended = job.run("sh", "views")
+        check(ended.status == 0 and not ended.out, "each view's status is 0", ended)
+        for view in views:
+            here = subprocess.run([apus, *view.split(), "trace"], cwd=trace.parent, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+            there = (ended.files / view).read_bytes()
+            check(here.stdout == there, f"{view}: here\n{tail(here.stdout)}\nthere\n{tail(there)}")
+            check(here.returncode == 0 and here.stdout, f"{view} says something here")
+
+
+TESTS = [test_says_what_it_is, test_lists_call_sites, test_reads_a_trace_of_another_machine]
