@@ -34,6 +34,15 @@ extension Architecture {
     }
   }
 
+  /// Whether `bytes` are nothing but an instruction that signs the return address, behind a landing pad or not. (Indirect
+  /// branches may land on that instruction too.)
+  func signsReturnAddress(_ bytes: ArraySlice<UInt8>) -> Bool {
+    guard self == .arm64 else { return false }
+    let rest = startsWithLandingPad(bytes) ? bytes.dropFirst(landingPadBytes) : bytes
+    // paciasp; pacibsp
+    return rest.elementsEqual([0x3f, 0x23, 0x03, 0xd5]) || rest.elementsEqual([0x7f, 0x23, 0x03, 0xd5])
+  }
+
   /// Whether `bytes` begin with a landing pad of four bytes.
   func startsWithLandingPad(_ bytes: ArraySlice<UInt8>) -> Bool {
     landingPads.contains { bytes.starts(with: $0) }

@@ -44,9 +44,15 @@ struct SiteFinder {
     var refusal: SiteRefusal?
     if entry > body {
       // Only a landing pad may stand between.
-      let head = try image.bytes(at: body, upTo: UInt64(landingPadBytes))
-      hasPad = entry - body == UInt64(landingPadBytes) && architecture.startsWithLandingPad(head[...])
-      if !hasPad { refusal = .unexpectedLayout }
+      let between = min(entry - body, UInt64(2 * landingPadBytes + 1))
+      let head = try image.bytes(at: body, upTo: between)
+      hasPad = between == UInt64(landingPadBytes) && architecture.startsWithLandingPad(head[...])
+      if architecture.signsReturnAddress(head[...]) {
+        hasPad = true
+        refusal = .signedReturnAddress
+      } else if !hasPad {
+        refusal = .unexpectedLayout
+      }
     } else if entry < body, try !hasOnlyNops(from: entry, to: body) {
       refusal = .unexpectedLayout
     }

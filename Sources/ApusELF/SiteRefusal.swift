@@ -16,6 +16,9 @@ package enum SiteRefusal: Error, Sendable, Hashable, CustomStringConvertible {
   /// Something other than nops and a landing pad stands between the function's beginning and its site, as in
   /// what gcc 12 makes for ppc64le.
   case unexpectedLayout
+  /// Its site stands behind the instruction that signs the return address (arm64's `paciasp`): what a stub would find there is
+  /// not the address that the caller is returned to.
+  case signedReturnAddress
   /// It returns twice (`setjmp`, `vfork`…): a return cannot be paired with its call.
   case returnsTwice
   /// It is part of the unwinder, and looks at its own frames.
@@ -27,6 +30,7 @@ package enum SiteRefusal: Error, Sendable, Hashable, CustomStringConvertible {
   package var refusedModes: SiteModes {
     switch self {
     case .noSite, .coldPart, .slotTooSmall, .noNops, .unknownStart, .unexpectedLayout: .all
+    case .signedReturnAddress: [.graph, .redirect]
     case .returnsTwice, .unwinder, .popsArguments: .graph
     }
   }
@@ -40,6 +44,7 @@ package enum SiteRefusal: Error, Sendable, Hashable, CustomStringConvertible {
     case .noNops: "no-nops"
     case .unknownStart: "unknown-start"
     case .unexpectedLayout: "unexpected-layout"
+    case .signedReturnAddress: "signed-return-address"
     case .returnsTwice: "returns-twice"
     case .unwinder: "unwinder"
     case .popsArguments: "pops-arguments"
@@ -60,6 +65,8 @@ package enum SiteRefusal: Error, Sendable, Hashable, CustomStringConvertible {
       return
         "neither symbols nor unwind tables say where the function begins: keep one of them when stripping"
     case .unexpectedLayout: return "the call site is not at the function's beginning"
+    case .signedReturnAddress:
+      return "no graph: the call site stands behind the instruction that signs the return address"
     case .returnsTwice: return "no graph: it returns twice"
     case .unwinder: return "no graph: it is part of the unwinder"
     case .popsArguments: return "no graph: it pops its arguments"

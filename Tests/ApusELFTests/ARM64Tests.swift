@@ -44,4 +44,51 @@ import Testing
       #expect(try image.controlFlowProtection().isSuperset(of: [.branchTargets, .signedReturns]))
     }
   }
+
+  /// The cross gcc's objects, which have relocations and tables of their own shape.
+  @Test(
+    arguments: ["2", "4,2"], ["none", "bti", "pac-ret", "pac-ret+leaf", "pac-ret+b-key", "standard"])
+  func gccsSites(_ entry: String, _ protection: String) throws {
+    let scratch = try Scratch()
+    let path = try scratch.build(
+      Self.source, "aarch64-linux-gnu-gcc",
+      "-O2 -fPIC -shared -nostdlib -fpatchable-function-entry=\(entry) -mbranch-protection=\(protection)")
+    let found = try CallSites(try image(path))
+    #expect(Set(sitesByName(found).keys) == ["first", "second", "third"])
+    let pad: UInt64 = protection == "bti" || protection == "standard" ? 4 : 0
+    for site in found.sites {
+      let function = found.functions[site.function]
+      #expect(site.refusal == nil && site.modes == .all, "\(function.name)")
+      #expect(site.slot == function.address + pad && site.hasLandingPad == (pad > 0) && site.slotBytes == 8)
+      #expect(site.bytesBefore == (entry == "2" ? 0 : 8))
+    }
+  }
+
+  /// No compiler that we know puts the nops behind the signing of the return address; assembly may.
+  @Test(
+    arguments: [
+      ("paciasp", true), ("pacibsp", true), ("bti c\n paciasp", true), ("bti c\n pacibsp", true),
+      ("bti c", nil), ("bti jc", nil), ("mov x1, x0", false), ("bti c\n bti c", false),
+      ("bti c\n paciasp\n mov x1, x0", false), ("paciasp\n paciasp", false),
+    ] as [(String, Bool?)])
+  func sitesBehindASignedReturnAddress(_ head: String, _ isSigned: Bool?) throws {
+    let scratch = try Scratch()
+    let assembly = """
+      __asm__(".arch armv8.5-a\\n.globl f\\n.type f, %function\\nf: \(head.split(separator: "\n").joined(separator: "\\n"))\\n"
+        "1: nop\\n nop\\n ret\\n.size f, .-f\\n"
+        ".section __patchable_function_entries,\\"awo\\",%progbits,.text\\n.p2align 3\\n.8byte 1b\\n.text\\n");
+      """
+    for compiler in ["aarch64-linux-gnu-gcc", "clang --target=aarch64-linux-gnu"] {
+      let path = try scratch.build(assembly, compiler, "-c")
+      let found = try CallSites(try image(path))
+      let site = try #require(sitesByName(found)["f"])
+      switch isSigned {
+      case true:
+        #expect(site.refusal == .signedReturnAddress && site.hasLandingPad && site.slotBytes == 8)
+        #expect(site.modes == SiteModes.all.subtracting([.graph, .redirect]))
+      case false: #expect(site.refusal == .unexpectedLayout && site.modes == [])
+      default: #expect(site.refusal == nil && site.modes == .all && site.hasLandingPad)
+      }
+    }
+  }
 }
