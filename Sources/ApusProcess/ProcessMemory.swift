@@ -5,9 +5,10 @@ internal import Glibc
 
 /// A process's memory, until it ends or becomes another program.
 ///
-/// Writes go through /proc/PID/mem, which writes read-only private text too (a copy of the page). Measured: the kernel
-/// tears such writes. Another thread may see some bytes of a 4- or 8-byte write before the others, even of an aligned
-/// one. Writes of 1 byte, and aligned ones of 2 bytes, never did.
+/// Writes go through /proc/PID/mem, which writes read-only private text too (a copy of the page), and maintains the caches
+/// of what is executable. Measured on x86_64: the kernel tears such writes. Another thread may see some bytes of a 4- or
+/// 8-byte write before the others, even of an aligned one. Writes of 1 byte, and aligned ones of 2 bytes, never did. On
+/// arm64 aligned ones of 4 bytes do not either (Documentation/Decisions/0012).
 package final class ProcessMemory {
   /// The process.
   package let process: ProcessID
@@ -83,7 +84,7 @@ package final class ProcessMemory {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// Writes `bytes` at `address`, read-only text included. Wider than one byte, it may be torn: see the type.
+  /// Writes `bytes` at `address`, read-only text included. It may be torn: see the type.
   ///
   /// - Throws: when not all could be written; `done` of the error says how many bytes were.
   package func write(_ bytes: [UInt8], at address: Address) throws(MemoryError) {

@@ -12,14 +12,14 @@ package struct RegisterLayout: Sendable, Hashable {
   package var stackPointer: Int
   /// The index of the register with a system call's number.
   package var systemCall: Int
-  /// The index of the word that says which system call the thread is in; -1 in it: none.
-  package var originalSystemCall: Int
+  /// The index of the word that says which system call the thread is in; -1 in it: none. nil: no word of this set does.
+  package var originalSystemCall: Int?
   /// The index of the register with a system call's result.
   package var result: Int
   /// The indices of the registers with a system call's arguments, in order.
   package var arguments: [Int]
-  /// The thread pointer's index (fs base, TPIDR_EL0, r13).
-  package var threadPointer: Int
+  /// The thread pointer's index (fs base, r13); nil: it is in a set of its own (TPIDR_EL0).
+  package var threadPointer: Int?
 }
 
 /// A thread's general registers, in the order of the kernel's NT_PRSTATUS register set.
@@ -59,16 +59,16 @@ package struct RegisterFile: Sendable, Hashable {
     get { words[layout.stackPointer] }
     set { words[layout.stackPointer] = newValue }
   }
-  /// The thread pointer.
-  package var threadPointer: UInt64 { words[layout.threadPointer] }
+  /// The thread pointer; nil if it is in another register set.
+  package var threadPointer: UInt64? { layout.threadPointer.map { words[$0] } }
   /// A system call's result: negative is an error number.
   package var result: Int64 {
     get { Int64(bitPattern: words[layout.result]) }
     set { words[layout.result] = UInt64(bitPattern: newValue) }
   }
-  /// The system call that the thread is in; nil outside of one.
+  /// The system call that the thread is in; nil outside of one, or if no word of this set says.
   package var currentSystemCall: UInt64? {
-    let number = words[layout.originalSystemCall]
-    return Int64(bitPattern: number) >= 0 ? number : nil
+    guard let index = layout.originalSystemCall, Int64(bitPattern: words[index]) >= 0 else { return nil }
+    return words[index]
   }
 }

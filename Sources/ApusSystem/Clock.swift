@@ -29,4 +29,15 @@ package enum Clock: Sendable, CaseIterable {
 package enum ProcessorCounter {
   /// Its value now, in ticks.
   package static func read() -> UInt64 { apus_read_counter() }
+  /// How many ticks a second has, in Hz, where the processor says it (CNTFRQ_EL0); nil: it must be measured.
+  package static var frequency: UInt64? {
+    let value = apus_counter_frequency()
+    return value == 0 ? nil : value
+  }
+}
+
+/// The machine that this program was built for.
+package enum MachineName {
+  /// The name that an `Architecture` has of it.
+  package static var ofThisBuild: String { unsafe String(cString: apus_machine()) }
 }

@@ -15,6 +15,11 @@ package enum KernelSettings {
 
   /// The page size, in bytes.
   package static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
+  /// The smallest multiple of the page size that is not less than `bytes`.
+  package static func wholePages(_ bytes: UInt64) -> UInt64 {
+    let page = UInt64(pageSize)
+    return (bytes + page - 1) & ~(page - 1)
+  }
 
   private static func number(_ path: String) throws(SystemError) -> Int? {
     do throws(SystemError) {

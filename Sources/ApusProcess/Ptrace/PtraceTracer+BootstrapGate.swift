@@ -47,7 +47,7 @@ extension PtraceTracer {
 
 /// Looks for unused bytes at the end of mapped code.
 enum CodeTail {
-  static let page: UInt64 = 4096
+  static let page = UInt64(KernelSettings.pageSize)
 
   /// An address, aligned to 16, with `room` unused bytes.
   static func find(

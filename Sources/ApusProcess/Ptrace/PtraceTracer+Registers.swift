@@ -26,10 +26,16 @@ extension PtraceTracer {
     try check("SETREGSET", thread, result)
   }
 
-  /// The vector registers, in the kernel's form (x86_64: an XSAVE area in the standard format).
+  /// The vector registers, in the kernel's form (x86_64: an XSAVE area in the standard format; arm64: struct user_sve_header
+  /// and what follows it, or struct user_fpsimd_state).
   package func vectorState(of thread: ThreadID) throws(TraceError) -> [UInt8] {
     _ = try requireStopped(thread)
-    return try registerSet(machine.vectorRegisterSet, of: thread, room: 16384)
+    for set in machine.vectorRegisterSets.dropLast() {
+      do throws(TraceError) { return try registerSet(set, of: thread, room: 16384) } catch .system {
+        continue  // ENODEV or EINVAL: this processor has none
+      }
+    }
+    return try registerSet(machine.vectorRegisterSets.last ?? 0, of: thread, room: 16384)
   }
 
   /// Sets the vector registers to what `vectorState(of:)` gave.
@@ -37,14 +43,19 @@ extension PtraceTracer {
     _ = try requireStopped(thread)
     let result = unsafe state.withUnsafeBytes {
       setRegisterSet(
-        machine.vectorRegisterSet, of: thread, at: Int(bitPattern: $0.baseAddress), count: $0.count)
+        machine.vectorRegisterSet(of: state), of: thread, at: Int(bitPattern: $0.baseAddress), count: $0.count
+      )
     }
     try check("SETREGSET", thread, result)
   }
 
-  /// A stopped thread's thread pointer (fs base).
+  /// A stopped thread's thread pointer (fs base, TPIDR_EL0).
   package func threadPointer(of thread: ThreadID) throws(TraceError) -> UInt64 {
-    try registers(of: thread).threadPointer
+    guard let set = machine.threadPointerRegisterSet else {
+      return try registers(of: thread).threadPointer ?? 0
+    }
+    _ = try requireStopped(thread)
+    return try registerSet(set, of: thread, room: 8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
   /// The signals that a stopped thread blocks.

@@ -26,8 +26,9 @@ extension PtraceTracer {
   /// 4. All its signals are blocked.
   /// 5. It runs to the call's entry and to its end.
   /// 6. It is brought to a stop in the signal code again, without an instruction of it having run.
-  /// 7. Its signals, and 8. its registers are set back. The kernel restarts an interrupted system call by itself, with
-  ///    the time that was left.
+  /// 7. Its signals, and 8. its registers are set back (where system calls do not keep the vector registers, those too). On
+  ///    x86_64 the kernel restarts an interrupted system call by itself, with the time that was left. On arm64 it has
+  ///    prepared the restart before our stop, and a call with a relative time limit (nanosleep) begins anew.
   ///
   /// Left alone after 1, 2 and 8, nothing has changed. From 3 to 7 it makes the call (again not, if it has),
   /// and returns from the frame by rt_sigreturn, which restores registers, vector registers and blocked signals. What
@@ -69,11 +70,13 @@ extension PtraceTracer {
     let blocked = try blockedSignals(of: thread)
     rememberRestart(thread, original)
 
-    let frame = machine.signalFrame(
-      registers: machine.resumed(original, original: records[thread]?.restarting?.call),
-      blocked: blocked.bits,
-      vectorState: try vectorState(of: thread), payload: payload ?? [],
-      below: gate.stack?.end ?? machine.stackTop(original))
+    let vectors = try vectorState(of: thread)
+    guard
+      let frame = machine.signalFrame(
+        registers: machine.resumed(original, original: records[thread]?.restarting?.call),
+        blocked: blocked.bits, vectorState: vectors, payload: payload ?? [],
+        below: gate.stack?.end ?? machine.stackTop(original))
+    else { throw .busy(thread: thread, why: "has vector registers that no signal frame of ours holds") }
     if let stack = gate.stack, frame.address < stack.start {
       throw .busy(thread: thread, why: "has no room for a signal frame in \(stack.count) bytes")
     }
@@ -96,6 +99,7 @@ extension PtraceTracer {
     try afterCallStep?(.stoppedAgain)
     try setBlockedSignals(blocked, of: thread)
     try afterCallStep?(.signalsRestored)
+    if !machine.callsKeep(vectorState: vectors) { try setVectorState(vectors, of: thread) }
     try setRegisters(original, of: thread)
     try afterCallStep?(.registersRestored)
     return result
@@ -196,7 +200,7 @@ extension PtraceTracer {
 
   /// A thread that is interrupted for the second time is in restart_syscall, which hides the call that it stands for.
   private func rememberRestart(_ thread: ThreadID, _ registers: RegisterFile) {
-    guard let call = registers.currentSystemCall, machine.restartsByBlock(registers) else {
+    guard let call = machine.callThatMayRestart(registers) else {
       records[thread]?.restarting = nil
       return
     }
@@ -236,15 +240,14 @@ extension PtraceTracer {
   }
 
   private func refuseShadowStack(_ thread: ThreadID) throws(TraceError) {
-    guard let set = machine.shadowStackRegisterSet else { return }
+    guard let stack = machine.shadowStack else { return }
     do throws(TraceError) {
-      if try registerSet(set, of: thread, room: 8).isEmpty { return }
+      let bytes = try registerSet(stack.registerSet, of: thread, room: 8)
+      if !machine.isShadowStackActive(bytes) { return }
     } catch .system {
       return  // ENODEV or EINVAL: there is none
     }
-    throw .busy(
-      thread: thread, why: "has a hardware shadow stack; start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off"
-    )
+    throw .busy(thread: thread, why: "has a hardware shadow stack; \(stack.advice)")
   }
 
   /// A filter would judge our calls too. Returns whether it has been suspended.

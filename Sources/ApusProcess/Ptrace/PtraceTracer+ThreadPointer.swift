@@ -35,7 +35,10 @@ extension PtraceTracer {
       case .systemCallExit:
         ready.remove(at: index)
         do throws(TraceError) {
-          if machine.hasSetThreadPointer(try registers(of: thread)) { return .set }
+          let registers = try registers(of: thread)
+          if machine.hasSetThreadPointer(registers, threadPointer: try threadPointer(of: thread)) {
+            return .set
+          }
         } catch .gone {
           records[thread]?.state = .running
           return .ended(try drainEnd(thread))

@@ -41,8 +41,14 @@ package final class PtraceTracer: ProcessTracer {
 
   /// A tracer of this machine's processes, owned by the calling thread.
   package init() throws(TraceError) {
+    guard let architecture = Architecture(rawValue: MachineName.ofThisBuild),
+      let machine = Self.machine(for: architecture)
+    else {
+      throw .unsupportedMachine(
+        process: 0, why: "programs of this machine (\(MachineName.ofThisBuild)) cannot be traced")
+    }
+    self.machine = machine
     do throws(SystemError) {
-      machine = X86_64Machine()
       childEvents = try EventDescriptor()
       waker = Waker(event: try EventDescriptor())
     } catch { throw .system(error) }

@@ -71,6 +71,30 @@ static inline uint64_t apus_read_counter(void) {
 #endif
 }
 
+// How many ticks of it a second has; 0 where the processor does not say.
+static inline uint64_t apus_counter_frequency(void) {
+#if defined(__aarch64__)
+  uint64_t value;
+  __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(value));
+  return value;
+#else
+  return 0;
+#endif
+}
+
+// The machine that this was built for, by the name of an `Architecture`.
+static inline const char *apus_machine(void) {
+#if defined(__x86_64__)
+  return "x86_64";
+#elif defined(__aarch64__)
+  return "arm64";
+#elif defined(__powerpc64__)
+  return "ppc64le";
+#else
+#error "this machine is not supported"
+#endif
+}
+
 // Loads and stores of words that another process or thread writes; `address` must be aligned.
 static inline uint64_t apus_load_relaxed_u64(uintptr_t address) {
   return __atomic_load_n((const uint64_t *)address, __ATOMIC_RELAXED);

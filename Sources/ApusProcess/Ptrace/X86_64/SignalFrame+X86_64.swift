@@ -14,7 +14,7 @@ extension X86_64Machine {
   /// rt_sigreturn takes the frame to be at the stack pointer - 8.
   func signalFrame(
     registers: RegisterFile, blocked: UInt64, vectorState: [UInt8], payload: [UInt8], below top: Address
-  ) -> SignalFrame {
+  ) -> SignalFrame? {
     let xsave = XSaveArea(vectorState)
     let xsaveAddress = (top &- UInt64(xsave.bytes.count)) & ~63
     let address = (xsaveAddress &- 440) & ~15

@@ -12,8 +12,15 @@ struct X86_64Machine: PtraceMachine {
     0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
   ]
 
-  let vectorRegisterSet = 0x202  // NT_X86_XSTATE
-  let shadowStackRegisterSet: Int? = 0x204  // NT_X86_SHSTK
+  let threadPointerRegisterSet: Int? = nil
+  let vectorRegisterSets = [0x202]  // NT_X86_XSTATE
+  func vectorRegisterSet(of state: [UInt8]) -> Int { 0x202 }
+  func callsKeep(vectorState: [UInt8]) -> Bool { true }
+  /// NT_X86_SHSTK, which exists only while a shadow stack is active.
+  let shadowStack: (registerSet: Int, advice: String)? = (
+    0x204, "start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off"
+  )
+  func isShadowStackActive(_ bytes: [UInt8]) -> Bool { !bytes.isEmpty }
 
   private static let restartCall: UInt64 = 219  // restart_syscall
   private static let syscallLength: UInt64 = 2  // of the instruction
@@ -33,13 +40,13 @@ struct X86_64Machine: PtraceMachine {
     }
   }
 
-  // The kernel\'s codes for "this call is to be made again", which programs never see: ERESTARTSYS,
+  // The kernel's codes for "this call is to be made again", which programs never see: ERESTARTSYS,
   // ERESTARTNOINTR, ERESTARTNOHAND.
   private static let restartNow: Set<Int64> = [-512, -513, -514]
   private static let restartByBlock: Int64 = -516  // ERESTART_RESTARTBLOCK
 
-  func restartsByBlock(_ registers: RegisterFile) -> Bool {
-    registers.currentSystemCall != nil && registers.result == Self.restartByBlock
+  func callThatMayRestart(_ registers: RegisterFile) -> UInt64? {
+    registers.result == Self.restartByBlock ? registers.currentSystemCall : nil
   }
 
   func isInRestart(_ registers: RegisterFile) -> Bool { registers.currentSystemCall == Self.restartCall }
@@ -67,7 +74,7 @@ struct X86_64Machine: PtraceMachine {
     var result = registers
     for (index, value) in zip(layout.arguments, arguments) { result[index] = value }
     result[layout.systemCall] = number
-    result[layout.originalSystemCall] = .max  // -1: nothing to restart
+    if let index = layout.originalSystemCall { result[index] = .max }  // -1: nothing to restart
     result.programCounter = gate
     result.stackPointer = stackPointer
     return result
@@ -77,7 +84,7 @@ struct X86_64Machine: PtraceMachine {
   func stackTop(_ registers: RegisterFile) -> Address { registers.stackPointer &- 128 }
 
   /// arch_prctl(ARCH_SET_FS), successful.
-  func hasSetThreadPointer(_ registers: RegisterFile) -> Bool {
+  func hasSetThreadPointer(_ registers: RegisterFile, threadPointer: UInt64) -> Bool {
     registers.currentSystemCall == 158 && registers[layout.arguments[0]] == 0x1002 && registers.result == 0
   }
 }
