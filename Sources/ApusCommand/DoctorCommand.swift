@@ -40,8 +40,8 @@ package struct DoctorCommand: ParsableCommand {
   private var architecture: Finding {
     let machine = release.machine
     return Finding(
-      isGood: machine == "x86_64", what: "machine \(machine)",
-      advice: "programs can be recorded on x86_64; traces can be read anywhere")
+      isGood: ["x86_64", "aarch64"].contains(machine), what: "machine \(machine)",
+      advice: "programs can be recorded on x86_64 and arm64; traces can be read anywhere")
   }
 
   private var kernel: Finding {
@@ -91,7 +91,9 @@ package struct DoctorCommand: ParsableCommand {
     let second = ProcessorCounter.read()
     let info: String
     do throws(SystemError) { info = try WholeFile.text("/proc/cpuinfo") } catch { info = "" }
-    let isSteady = info.contains("constant_tsc") && info.contains("nonstop_tsc")
+    // A counter that says its frequency (arm64's generic timer) has no other.
+    let isSteady =
+      ProcessorCounter.frequency != nil || info.contains("constant_tsc") && info.contains("nonstop_tsc")
     return Finding(
       isGood: second >= first && isSteady, what: "time-stamp counter that runs evenly",
       advice: "times may be wrong on this processor: use --no-time")

@@ -41,7 +41,7 @@ package struct AddressSpaceGap {
     guard module.count < reach, bytes < reach - module.count else { return nil }
     let low = module.end > reach ? module.end - reach : 0
     let high = module.start &+ reach
-    let margin: UInt64 = 0x10000
+    let margin: UInt64 = 0x10000  // a multiple of every page size
     for gap in free.reversed() where gap.end <= module.start {
       let end = min(gap.end, module.start) &- margin
       guard gap.end > gap.start &+ margin, end >= bytes else { continue }
@@ -51,7 +51,7 @@ package struct AddressSpaceGap {
     for gap in free.reversed() where gap.start >= module.end {
       let end = min(gap.end, high)
       guard end > gap.start &+ bytes &+ 2 * margin else { continue }
-      let start = (end - bytes - margin) & ~0xfff
+      let start = (end - bytes - margin) & ~(margin - 1)
       return AddressRange(start, start + bytes)
     }
     return nil

@@ -8,23 +8,41 @@ package final class Arena {
   package let range: AddressRange
   /// How far a branch from it reaches, and back.
   package let reach: UInt64
-  private let view: MappedMemory
+  private let access: Access
   private var used: UInt64
 
-  /// Makes an arena of `bytes` at a free place near `module`. The memory's file is made in the process, under its
-  /// limits.
+  /// How code gets into it.
+  private enum Access {
+    /// Through a mapping of ours of the same memory.
+    case shared(MappedMemory)
+    /// Through the process's own mapping, where the kernel maintains the caches.
+    case process(ProcessMemory)
+  }
+
+  /// Makes an arena of `bytes` (a multiple of the page size) at a free place near `module`. The memory's file is made in the
+  /// process, under its limits; where instruction fetches do not see what another mapping stores, the memory is the process's
+  /// own.
   package init(
-    near module: AddressRange, bytes: UInt64, reach: UInt64, in caller: RemoteCaller,
+    near module: AddressRange, bytes: UInt64, states: SiteStates, in caller: RemoteCaller,
     descriptorOf process: borrowing FileDescriptor, gap: AddressSpaceGap
   ) throws(LiveTextError) {
+    reach = states.reach
     guard let place = gap.find(near: module, bytes: bytes, reach: reach) else {
       throw .noGap(near: module, bytes: bytes)
     }
-    let mapped = try RemoteFile.map(
-      bytes: bytes, at: place.start, executable: true, name: "apus-arena", in: caller, descriptorOf: process)
+    if states.hasCoherentFetches {
+      access = .shared(
+        try RemoteFile.map(
+          bytes: bytes, at: place.start, executable: true, name: "apus-arena", in: caller,
+          descriptorOf: process))
+    } else {
+      let memory = try lifting { () throws(TraceError) in
+        try RemoteFile.code(bytes: bytes, at: place.start, in: caller)
+        return try caller.tracer.memory(of: try caller.tracer.process(of: caller.thread))
+      }
+      access = .process(memory)
+    }
     range = place
-    view = mapped
-    self.reach = reach
     used = 0
   }
 
@@ -51,11 +69,16 @@ package final class Arena {
 
   /// Writes code that nothing leads to yet.
   package func write(_ bytes: [UInt8], at address: Address) throws(LiveTextError) {
-    guard address >= range.start, address - range.start <= UInt64(view.count) else {
+    guard address >= range.start, address <= range.end, UInt64(bytes.count) <= range.end - address else {
       throw .arenaFull(base: range.start)
     }
-    do { try view.store(bytes: bytes, at: Int(address - range.start)) } catch {
-      throw .arenaFull(base: range.start)
+    switch access {
+    case .shared(let view):
+      do { try view.store(bytes: bytes, at: Int(address - range.start)) } catch {
+        throw .arenaFull(base: range.start)
+      }
+    case .process(let memory):
+      try lifting { () throws(ApusProcess.MemoryError) in try memory.write(bytes, at: address) }
     }
   }
 }

@@ -3,7 +3,7 @@ internal import ApusISA
 
 /// Moves a function's own instructions elsewhere, so that a jump can stand in their place.
 package struct CodeDisplacer {
-  private let decoder: X86_64.Decoder
+  private let mover: any CodeMover
   private let states: SiteStates
 
   /// Bytes that moved code may take.
@@ -12,7 +12,7 @@ package struct CodeDisplacer {
   /// A displacer for an architecture.
   package init(_ states: SiteStates) throws(DisplacementError) {
     self.states = states
-    do { decoder = try X86_64.Decoder() } catch { throw .noDecoder("\(error)") }
+    mover = try states.architecture.codeMover()
   }
 
   /// The code at `destination` that does what the first instructions of `code` did, and goes on behind them.
@@ -23,7 +23,7 @@ package struct CodeDisplacer {
   ) throws(DisplacementError) -> [UInt8] {
     let moved: RelocatedCode
     do throws(RelocationError) {
-      moved = try X86_64.Relocator(decoder).relocate(
+      moved = try mover.relocate(
         code, at: address, to: destination, minimumCount: states.slotBytes)
     } catch { throw .immovable("\(error)") }
     var bytes = moved.bytes
@@ -40,7 +40,7 @@ package struct CodeDisplacer {
 
   /// The places before a function's returns where control can be taken; nil if there is one that has no room.
   package func returnSites(_ code: [UInt8], at address: Address) -> [(address: Address, code: [UInt8])]? {
-    X86_64ReturnSites.find(code, at: address, decoder: decoder)
+    mover.returnSites(code, at: address)
   }
 }
 

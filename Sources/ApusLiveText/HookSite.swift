@@ -26,6 +26,8 @@ package struct HookSite: Sendable, Hashable {
   package var address: Address
   /// Bytes from `address` on that belong to the function, or pad up to the next one.
   package var code: [UInt8]
+  /// Whether the function has signed its return address before `address`.
+  package var seesSignedReturnAddress = false
   /// For ``Purpose/land``: whose it is.
   package var unwinder = Unwinder.libgcc
 
@@ -52,6 +54,17 @@ package struct HookSite: Sendable, Hashable {
     (.loader, ["_dl_debug_state"]),
   ]
 
+  /// What a program has that throws, and catches what goes through others' frames: the C++ ABI library's function, or Rust's.
+  private static let throwers: Set = ["__cxa_throw", "rust_eh_personality"]
+
+  /// Whether a module brings the exceptions of C++ or Rust into its process.
+  package static func throwsExceptions(_ image: ELFImage) throws(ELFError) -> Bool {
+    for function in try image.functions() where function.names.contains(where: throwers.contains) {
+      return true
+    }
+    return false
+  }
+
   /// The names of the functions after whose return frames are armed.
   package static let walkers: Set = ["_Unwind_Backtrace", "unw_backtrace"]
 
@@ -75,8 +88,13 @@ package struct HookSite: Sendable, Hashable {
       let next = index + 1 < functions.endIndex ? functions[index + 1].address : function.address + 64
       let bound = max(function.address + function.size, min(next, function.address + function.size + 16))
       let code = try image.bytes(at: function.address, upTo: min(bound - function.address, 1 << 16))
-      if purpose == .lock, !X86_64Prologues.locks(code) { continue }
-      var hook = HookSite(purpose: purpose, name: name, address: function.address, code: code)
+      let prologues = image.architecture.prologues
+      if purpose == .lock, !prologues.locks(code) { continue }
+      let pad = prologues.landingPad(code)
+      var hook = HookSite(
+        purpose: purpose, name: name, address: function.address + UInt64(pad.bytes),
+        code: Array(code.dropFirst(pad.bytes)))
+      hook.seesSignedReturnAddress = pad.signsReturnAddress
       if purpose == .land {
         hook.unwinder = unwinder ?? Unwinder(functions)
         unwinder = hook.unwinder
@@ -92,9 +110,10 @@ package struct HookSite: Sendable, Hashable {
     case .disarm: return .disarmHook()
     case .land:
       guard let offset = unwinder.landingOffset(architecture) else { return nil }
-      return .landHook(cfaOffset: offset, frameDistance: 8)
+      return .landHook(cfaOffset: offset, frameDistance: architecture.frameDistance)
     case .arm: return .armHook(environment: environment)
-    case .giveBack: return .giveBackHook()
+    // A signed address is not the one that we know, and what we would give back is not signed.
+    case .giveBack: return seesSignedReturnAddress ? nil : .giveBackHook()
     case .loader: return .loaderHook()
     case .lock: return .passHook()
     }
@@ -102,6 +121,6 @@ package struct HookSite: Sendable, Hashable {
 
   /// Code that runs before the function's own, as the architecture has it; empty for most.
   package func prologue(_ architecture: Architecture) -> [UInt8] {
-    purpose == .lock && architecture == .x86_64 ? X86_64Prologues.lockOnFault : []
+    purpose == .lock ? architecture.prologues.lockOnFault : []
   }
 }

@@ -59,7 +59,7 @@ package struct ModuleImage: Sendable {
     }
     let loaded = image.segments.filter(\.isLoaded)
     guard let first = loaded.first else { throw ModuleError(path: mapped.path, why: "has no loaded segment") }
-    let page: UInt64 = ~0xfff
+    let page = ~(UInt64(KernelSettings.pageSize) - 1)
     let low = first.address & page
     let high = loaded.map(\.addresses.end).max() ?? low
     var result: [ModuleImage] = []

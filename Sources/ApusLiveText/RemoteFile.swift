@@ -87,4 +87,12 @@ package enum RemoteFile {
       flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | noReplace)
     guard got == address else { throw .remoteCall(.mmap, errno: .exists) }
   }
+
+  /// Maps private anonymous memory for code in the process at `address`: nobody may store there, but by force.
+  package static func code(bytes: UInt64, at address: Address, in caller: RemoteCaller) throws(TraceError) {
+    let got = try caller.mmap(
+      address, count: bytes, protection: PROT_READ | PROT_EXEC, flags: MAP_PRIVATE | MAP_ANONYMOUS | noReplace
+    )
+    guard got == address else { throw .remoteCall(.mmap, errno: .exists) }
+  }
 }

@@ -13,6 +13,9 @@ package struct SharedLayout: Sendable, Hashable {
   /// A full buffer's bytes, a power of two.
   package let bufferSize: Int
 
+  /// The largest page size of any architecture, in bytes.
+  private static let largestPage = 65536
+
   /// How many buffers there are of each size.
   package static let bufferCounts = [16, 256, 32768]
 
@@ -34,7 +37,7 @@ package struct SharedLayout: Sendable, Hashable {
   package var buffers: Int { counters + counterArrays * counterStride }
   package var size: Int {
     let bytes = buffers + zip(Self.bufferCounts, bufferSizes).reduce(0) { $0 + $1.0 * $1.1 }
-    return (bytes + 4095) & ~4095
+    return (bytes + Self.largestPage - 1) & ~(Self.largestPage - 1)
   }
 
   /// Where the buffers of one size begin.
@@ -75,7 +78,7 @@ package final class SessionMemory {
     var bits: UInt8 = 15
     while true {
       let slots = UInt64((1 << Int(bits)) + StackChunk.probeLimit)
-      let tableBytes = (slots * UInt64(StackChunk.slotStride) + 0xfff) & ~0xfff
+      let tableBytes = KernelSettings.wholePages(slots * UInt64(StackChunk.slotStride))
       let mirrorBytes = slots << UInt64(StackChunk.mirrorShift)
       let total = contextBytes + sharedBytes + tableBytes + mirrorBytes
       guard let place = gap.findRemote(bytes: total) else {

@@ -33,3 +33,12 @@ package enum Unwinder: Sendable, Hashable, CaseIterable {
     }
   }
 }
+
+extension Architecture {
+  /// From a frame's canonical frame address down to its frame address (``ProbeInstruction/frameAddress(_:)``).
+  var frameDistance: Int32 { self == .x86_64 ? 8 : 0 }
+
+  /// Whether an unwinder finds its way through frames whose return addresses are ours, by the hooks. Where a body keeps its
+  /// return address in a place of its own choice, we do not know the place yet.
+  package var unwindsThroughStubs: Bool { self == .x86_64 }
+}

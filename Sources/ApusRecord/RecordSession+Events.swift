@@ -133,14 +133,6 @@ extension RecordSession {
     } catch { logger.debug("\(error)") }
   }
 
-  /// The word that a task's trampolines find its context by, whichever process it is of; nil if it has none.
-  private func threadPointer(of thread: ThreadID, memory: ProcessMemory) throws(RecordError) -> UInt64? {
-    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
-    guard base != 0 else { return nil }
-    let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
-    return word == 0 ? base : word
-  }
-
   /// The process has become another program: nothing of the session is left in it.
   private func leaveImage(former: ThreadID) throws(RecordError) {
     guard isLive else { return }

@@ -54,6 +54,7 @@ extension RecordSession {
     }
     let found = try readModules()
     try requireSites(found)
+    try requireUnwinding(found)
     try makeMemory(found)
     isLive = true
     try describe()

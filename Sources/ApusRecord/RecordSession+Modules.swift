@@ -62,9 +62,33 @@ extension RecordSession {
     throw .nothingChosen(sites: found.reduce(0) { $0 + $1.sites.usableCount })
   }
 
+  /// Refuses a program whose exceptions would find no way through recorded frames.
+  func requireUnwinding(_ found: [FoundModule]) throws(RecordError) {
+    guard options.level == .graph, !tracer.architecture.unwindsThroughStubs else { return }
+    for module in found where try isThrowing(module) {
+      throw .process(
+        .refused(
+          process: process,
+          why: "\(module.image.path) brings C++ or Rust exceptions, which cannot pass recorded frames on "
+            + "\(tracer.architecture) yet: use --level entry"))
+    }
+  }
+
+  private func isThrowing(_ module: FoundModule) throws(RecordError) -> Bool {
+    do throws(ELFError) { return try HookSite.throwsExceptions(module.image.image) } catch {
+      note("\(module.image.path): \(error)")
+      return false
+    }
+  }
+
   /// Enables the chosen sites and sets the hooks of modules of which no code is running.
   func install(_ found: [FoundModule]) throws(RecordError) {
     for module in found {
+      if options.level == .graph, !tracer.architecture.unwindsThroughStubs, try isThrowing(module) {
+        note(
+          "\(module.image.path) was opened: an exception that is thrown through recorded frames ends the program"
+        )
+      }
       try installHooks(module)
       if module.isChosen, !module.sites.sites.isEmpty { try installSites(module) }
     }
@@ -82,8 +106,8 @@ extension RecordSession {
     let process = process
     let made = try lifting { () throws(LiveTextError) in
       let arena = try Arena(
-        near: module.image.range, bytes: (max(wanted * 2, 2 << 20) + 0xfff) & ~0xfff,
-        reach: states.reach, in: caller, descriptorOf: try Self.descriptors(of: process),
+        near: module.image.range, bytes: KernelSettings.wholePages(max(wanted * 2, 2 << 20)),
+        states: states, in: caller, descriptorOf: try Self.descriptors(of: process),
         gap: try Self.gaps(process))
       try memory.add(arena)
       return try TrampolineWriter(
@@ -151,13 +175,15 @@ extension RecordSession {
           program(id, choice, trampolines.environment), body: body, residue: placement.residue,
           modulus: placement.modulus)
       }
-      guard let prepared = states.prepared(slot: slot, stub: stub) else {
+      guard let prepared = states.prepared(slot: slot, stub: stub),
+        let enabling = states.enabling(slot: slot, stub: stub)
+      else {
         refuse("out-of-reach", function)
         continue
       }
       try lifting { () throws(ApusProcess.MemoryError) in
         try target.write(prepared, at: slot)
-        try target.write(states.enabling, at: slot)
+        try target.write(enabling, at: slot)
       }
       functionCount = id
       if choice == .root { rootCount += 1 }
@@ -207,7 +233,10 @@ extension RecordSession {
   /// Sets the hooks of a module. A hook that cannot be set is noted; what depends on it is said there.
   private func installHooks(_ module: FoundModule) throws(RecordError) {
     var purposes: Set<HookSite.Purpose> = [.loader, .lock]
-    if options.level == .graph { purposes.formUnion([.disarm, .land, .giveBack]) }
+    if options.level == .graph {
+      purposes.insert(.giveBack)
+      if tracer.architecture.unwindsThroughStubs { purposes.formUnion([.disarm, .land]) }
+    }
     var hooks: [HookSite]
     do throws(ELFError) { hooks = try HookSite.find(in: module.image.image, purposes: purposes) } catch {
       note("\(module.image.path): \(error)")

@@ -11,14 +11,10 @@ extension RecordSession {
   func begin(thread: ThreadID) throws(RecordError) {
     guard isLive, let worker, let memory, contexts != nil, buffers != nil else { return }
     let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
-    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
-    guard base != 0 else {
+    guard let threadPointer = try threadPointer(of: thread, memory: target) else {
       note("a thread without a thread pointer is not recorded")
       return
     }
-    // What trampolines read: the word at the thread pointer, which points to itself in every C library.
-    let word = try lifting { () throws(ApusProcess.MemoryError) in try target.readWord(base) }
-    let threadPointer = word == 0 ? base : word
     takeBackBuffers()
     try giveUpShared(threadPointer, memory: target)
     if shared[threadPointer]?.insert(thread) != nil { return }
@@ -57,6 +53,15 @@ extension RecordSession {
     worker.send(.threads([record]))
     if let ring { worker.send(.open(ring)) }
     threads[thread] = RecordedThread(record: record, context: index, ring: ring)
+  }
+
+  /// The word that a task's trampolines find its context by, whichever process it is of; nil if it has none.
+  func threadPointer(of thread: ThreadID, memory: ProcessMemory) throws(RecordError) -> UInt64? {
+    let base = try lifting { () throws(TraceError) in try tracer.threadPointer(of: thread) }
+    guard base != 0 else { return nil }
+    guard tracer.architecture.keepsThreadPointerInMemory else { return base }
+    let word = try lifting { () throws(ApusProcess.MemoryError) in try memory.readWord(base) }
+    return word == 0 ? base : word
   }
 
   /// Another task has this thread pointer: two would write where one may, so the thread that was recorded is not any more.

@@ -86,11 +86,7 @@ package final class RecordSession {
     self.logger = logger
     chooser = FunctionChooser(options)
     do throws(TraceError) { tracer = try PtraceTracer() } catch { throw .process(error) }
-    guard let states = SiteStates(tracer.architecture) else {
-      throw .process(
-        .unsupportedMachine(process: 0, why: "programs of \(tracer.architecture) cannot be recorded"))
-    }
-    self.states = states
+    states = SiteStates(tracer.architecture)
     do throws(SystemError) { signals = try SignalForwarder() } catch { throw .process(.system(error)) }
     let anchor = Self.anchor()
     clockStart = anchor
@@ -102,7 +98,8 @@ package final class RecordSession {
       writer = try TraceWriter(
         path: options.output,
         clock: ClockDescription(
-          kind: options.isTimed ? .timeStampCounter : .none, frequency: frequency, first: anchor),
+          kind: options.isTimed ? .counter(of: tracer.architecture) : .none, frequency: frequency,
+          first: anchor),
         replacing: false)
       try writer.setMode(returns: options.level == .graph, timed: options.isTimed)
     } catch { throw .trace(error) }
@@ -114,8 +111,10 @@ package final class RecordSession {
       counter: both.counter, monotonic: both.nanoseconds, realtime: Clock.realtime.now())
   }
 
-  /// The counter's frequency in Hz, measured for a few milliseconds; the trace's last anchor improves on it.
+  /// The counter's frequency in Hz: the processor's own word, or measured for a few milliseconds; the trace's last anchor
+  /// improves on it.
   private static func counterFrequency() -> UInt64 {
+    if let frequency = ProcessorCounter.frequency { return frequency }
     let first = ApusSystem.ClockAnchor.now()
     while Clock.monotonic.now() - first.nanoseconds < 4_000_000 {}
     guard let clock = CounterClock(first: first, last: ApusSystem.ClockAnchor.now()) else {

@@ -1,3 +1,5 @@
+package import ApusCore
+
 /// The same moment on three clocks.
 package struct ClockAnchor: Sendable, Hashable {
   /// The counter that events are stamped with.
@@ -27,6 +29,15 @@ package struct ClockDescription: Sendable, Hashable {
     case genericTimer = 2
     /// Power's timebase.
     case timebase = 3
+
+    /// The counter that trampolines of an architecture read.
+    package static func counter(of architecture: Architecture) -> Kind {
+      switch architecture {
+      case .x86_64: .timeStampCounter
+      case .arm64: .genericTimer
+      case .ppc64le: .timebase
+      }
+    }
 
     /// As `info` shows it.
     package var name: String {

@@ -15,8 +15,8 @@ import Testing
   static let architectures = ["X86_64", "ARM64", "PPC64LE"]
   /// Files outside of an architecture's folder that may name its types: each takes its choice by an `Architecture`.
   static let choices: Set = [
-    "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/CodeDisplacer.swift",
-    "ApusLiveText/SiteStates.swift", "ApusProcess/Ptrace/PtraceTracer.swift", "ApusTrampoline/Lowering.swift",
+    "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/TextArchitecture.swift",
+    "ApusProcess/Ptrace/PtraceTracer.swift", "ApusTrampoline/Lowering.swift",
   ]
 
   /// A source file: where it is below Sources, and its lines.

@@ -43,6 +43,47 @@ import Testing
     #expect(names(try find("/lib64/ld-linux-x86-64.so.2"), .loader) == ["_dl_debug_state"])
   }
 
+  /// The other architectures' libraries, as their cross compilers have them.
+  @Test(arguments: [
+    ("/usr/aarch64-linux-gnu/lib/", "ld-linux-aarch64.so.1"),
+    ("/usr/powerpc64le-linux-gnu/lib/", "ld64.so.2"),
+  ])
+  func otherArchitectures(folder: String, loader: String) throws {
+    func find(_ name: String, _ purposes: [HookSite.Purpose]) throws -> [HookSite] {
+      let image = try image(folder + name)
+      let found = try HookSite.find(in: image, purposes: Set(purposes))
+      for hook in found {
+        let there = try image.bytes(at: hook.address, count: UInt64(hook.code.count))
+        #expect(there == hook.code, "\(hook.name)")
+        #expect(hook.code.count >= SiteStates(image.architecture).slotBytes)
+        #expect(!hook.prologue(image.architecture).isEmpty == (hook.purpose == .lock))
+      }
+      return found
+    }
+    #expect(names(try find("libgcc_s.so.1", [.disarm]), .disarm) == Self.unwinders)
+    #expect(names(try find("libc.so.6", [.giveBack]), .giveBack).isSuperset(of: ["dlopen", "dlsym"]))
+    #expect(names(try find("libc.so.6", [.lock]), .lock) == ["mlockall"])
+    #expect(names(try find(loader, [.loader]), .loader) == ["_dl_debug_state"])
+  }
+
+  @Test func landingPadsStayWhereTheyAre() throws {
+    let scratch = try Scratch()
+    let source = "void _dl_debug_state(void) {} void *dlsym(void *a, char *b) { return a + b[0]; }"
+    for (flags, signs) in [("bti", false), ("standard+leaf", true)] {
+      let program = try scratch.build(
+        source, "-O1 -shared -nostdlib -fPIC -mbranch-protection=\(flags)",
+        compiler: "aarch64-linux-gnu-gcc -x c")
+      let image = try image(program)
+      let functions = try image.functions()
+      let hooks = try HookSite.find(in: image, purposes: [.loader, .giveBack])
+      #expect(hooks.count == 2)
+      for hook in hooks {
+        let function = try #require(functions.first { $0.names.contains(hook.name) })
+        #expect(hook.address == function.address + 4 && hook.seesSignedReturnAddress == signs)
+      }
+    }
+  }
+
   @Test func onlyWhatIsAskedFor() throws {
     let hooks = try find(Self.libraries + "libgcc_s.so.1", [.loader, .giveBack])
     #expect(hooks.isEmpty)

@@ -108,7 +108,7 @@ struct Laboratory {
 
   func arena(bytes: UInt64 = 1 << 20) throws -> Arena {
     try Arena(
-      near: program.range, bytes: bytes, reach: X86_64SiteStates.reach, in: caller,
+      near: program.range, bytes: bytes, states: SiteStates(tracer.architecture), in: caller,
       descriptorOf: try FileDescriptor.process(process),
       gap: AddressSpaceGap(try ProcessMaps.read(process: process)))
   }

@@ -20,7 +20,7 @@ extension LaunchingTests {
       let arena = try laboratory.arena()
       try laboratory.memory.add(arena)
       let writer = try TrampolineWriter(
-        arena, states: try #require(SiteStates(.x86_64)), architecture: .x86_64,
+        arena, states: SiteStates(.x86_64), architecture: .x86_64,
         gateCode: laboratory.tracer.gateCode, environment: laboratory.environment)
       var made: [(slot: Address, stub: Address, program: ProbeProgram)] = []
       for index in UInt32(0)..<60 {
@@ -200,7 +200,7 @@ extension LaunchingTests {
         let address = laboratory.program.live(work.address)
         let memory = try laboratory.tracer.memory(of: laboratory.process)
         let code = try memory.read(address, count: Int(work.size))
-        let displacer = try CodeDisplacer(try #require(SiteStates(.x86_64)))
+        let displacer = try CodeDisplacer(SiteStates(.x86_64))
         let bytes = try writer.displace(.loaderHook(), code: code, at: address, displacer: displacer)
         #expect(bytes.count == X86_64SiteStates.slotBytes)
         try memory.write(bytes, at: address)

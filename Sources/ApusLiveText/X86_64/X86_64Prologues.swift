@@ -1,10 +1,6 @@
-/// Code that is put before the moved instructions of a hook.
-enum X86_64Prologues {
-  /// MCL_ONFAULT is set in mlockall(2)'s argument. (Alone it is refused, as 0 is.)
+enum X86_64Prologues: HookPrologues {
   static let lockOnFault: [UInt8] = [0x83, 0xcf, 0x04]  // or edi, 4
 
-  /// Whether a function of mlockall's name is the system call's wrapper: its number goes into eax, and the call follows. One that
-  /// a program has for something else keeps its argument.
   static func locks(_ code: [UInt8]) -> Bool {
     let number: [UInt8] = [0xb8, 151, 0, 0, 0]  // mov eax, 151
     let call: [UInt8] = [0x0f, 0x05]  // syscall
@@ -14,4 +10,7 @@ enum X86_64Prologues {
     guard let first = place(of: number, from: 0, within: 16) else { return false }
     return place(of: call, from: first + number.count, within: 8) != nil
   }
+
+  /// `endbr64` is moved like any other: Linux enables no indirect branch tracking for programs.
+  static func landingPad(_ code: [UInt8]) -> (bytes: Int, signsReturnAddress: Bool) { (0, false) }
 }

@@ -15,7 +15,7 @@ package import ApusCore
 /// 2. prepared ↔ enabled: one byte, at any time. A thread that fetches the slot sees one of two whole instructions.
 ///
 /// Bytes are read and compared before each write.
-package enum X86_64SiteStates {
+package enum X86_64SiteStates: SiteStateTable {
   /// The bytes that we write.
   package static let slotBytes = 5
   /// Stubs stand at this distance from the slot, modulo ``stubModulus``.
@@ -23,11 +23,22 @@ package enum X86_64SiteStates {
   package static let stubModulus: UInt64 = 256
   /// How far a branch reaches.
   package static let reach: UInt64 = 0x7fff_0000
+  /// Instruction fetches see stores through every mapping (Intel SDM, volume 3, 11.6; AMD APM, volume 2, 7.6.1).
+  package static let hasCoherentFetches = true
 
   /// The first byte of a prepared slot.
   package static let preparedByte: UInt8 = 0xeb
   /// The first byte of an enabled slot.
   package static let enabledByte: UInt8 = 0xe9
+
+  package static func stubPlacement(slot: Address) -> (residue: UInt64, modulus: UInt64) {
+    (slot &+ stubResidue, stubModulus)
+  }
+
+  package static func enabling(slot: Address, stub: Address) -> [UInt8]? {
+    prepared(slot: slot, stub: stub).map { _ in [enabledByte] }
+  }
+  package static var disabling: [UInt8] { [preparedByte] }
 
   /// A prepared slot's bytes; nil if the stub is not where it must be.
   package static func prepared(slot: Address, stub: Address) -> [UInt8]? {

@@ -1,5 +1,11 @@
 package import ApusCore
 
+extension Architecture {
+  /// Whether ``ProbeInstruction/threadPointer(_:)`` is the word that the thread pointer points to, which is itself in every C
+  /// library, or (elsewhere) the register.
+  package var keepsThreadPointerInMemory: Bool { self == .x86_64 }
+}
+
 /// Where everything stands that trampolines share with each other and with `apus`: one table, used by the
 /// programs, their interpreter and the recorder.
 ///
