@@ -69,7 +69,7 @@ import Testing
   @Test func landingPadsStayWhereTheyAre() throws {
     let scratch = try Scratch()
     let source = "void _dl_debug_state(void) {} void *dlsym(void *a, char *b) { return a + b[0]; }"
-    for (flags, signs) in [("bti", false), ("standard+leaf", true)] {
+    for (flags, signs) in [("bti", false), ("pac-ret+leaf", true)] {
       let program = try scratch.build(
         source, "-O1 -shared -nostdlib -fPIC -mbranch-protection=\(flags)",
         compiler: "aarch64-linux-gnu-gcc -x c")

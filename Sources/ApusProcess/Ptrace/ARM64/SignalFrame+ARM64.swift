@@ -77,7 +77,13 @@ private struct FixedVectors {
   }
 
   /// struct fpsimd_context.
-  var record: [UInt8] { little(0x4650_8001, 4) + little(528, 4) + status + registers }
+  var record: [UInt8] {
+    var record = little(0x4650_8001, 4)
+    record += little(528, 4)
+    record += status
+    record += registers
+    return record
+  }
 }
 
 /// struct user_sve_header and its payload: either the scalable registers, or struct user_fpsimd_state
@@ -111,9 +117,12 @@ private struct ScalableVectors {
     // The low parts of z0…z31 are v0…v31.
     let low = (0..<32).flatMap { state[(start + $0 * length)...].prefix(16) }
     let size = (16 + registerBytes + 15) & ~15
-    var record = little(0x5356_4501, 4) + little(UInt64(size), 4) + little(UInt64(length), 2)
-    record += [UInt8](repeating: 0, count: 6) + state[start..<start + registerBytes]
-    record += [UInt8](repeating: 0, count: size - record.count)
-    return FixedVectors(registers: low[...], status: state[status..<status + 8]).record + record
+    var record = FixedVectors(registers: low[...], status: state[status..<status + 8]).record
+    record += little(0x5356_4501, 4)
+    record += little(UInt64(size), 4)
+    record += little(UInt64(length), 2)
+    record += [UInt8](repeating: 0, count: 6)
+    record += state[start..<start + registerBytes]
+    return record + [UInt8](repeating: 0, count: size - 16 - registerBytes)
   }
 }
