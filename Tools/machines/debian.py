@@ -3,6 +3,8 @@
 The system's apt never hears of them: source list, package lists and downloads all stand in the cache (see `cache`).
 """
 
+import contextlib
+import fcntl
 import functools
 import os
 import pathlib
@@ -53,6 +55,16 @@ def cache():
     return pathlib.Path(base)
 
 
+@contextlib.contextmanager
+def alone(name):
+    """Holds a lock of the cache, so that two copies of the repository do not make the same thing at once."""
+    path = cache() / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def locked(*sets):
     """The packages of these sets that packages.txt lists; of all sets if none is named."""
     packages = [Package(*line.split()) for line in LIST.read_text().splitlines() if line and line[0] != "#"]
@@ -89,6 +101,7 @@ class Apt:
             "APT::Install-Recommends": "false",
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
+            "Acquire::GzipIndexes": "true",
             "Acquire::Retries": "3",
             # A mirror may stand still for longer than its lists say they are valid. What is taken from it is
             # checked against packages.txt, so that an old list can do no harm.

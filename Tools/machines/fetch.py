@@ -57,7 +57,8 @@ def main():
     store = debian.cache() / "packages"
     store.mkdir(parents=True, exist_ok=True)
     wanted = debian.locked(*sys.argv[1:])
-    missing = [package for package in wanted if not (store / package.file).exists()]
+    # A package may belong to two sets.
+    missing = list({p.file: p for p in wanted if not (store / p.file).exists()}.values())
     for suite in sorted({package.suite for package in missing}):
         fetch(Apt(suite), [package for package in missing if package.suite == suite], store)
     for package in wanted:
@@ -68,4 +69,5 @@ def main():
     print(f"{len(wanted)} packages, {size / 1e6:.0f} MB, {len(missing)} of them fetched now")
 
 
-main()
+with debian.alone("packages"):
+    main()

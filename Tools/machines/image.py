@@ -97,4 +97,5 @@ if __name__ == "__main__":
     for name in sys.argv[1:]:
         if name not in MACHINES:
             debian.fail(f"no machine {name}: there are {', '.join(MACHINES)}")
-        make(name)
+        with debian.alone(f"machines/{name}"):
+            make(name)

@@ -73,4 +73,5 @@ def main():
     print(f"{debian.LIST.name}: {len(packages)} packages")
 
 
-main()
+with debian.alone("packages"):
+    main()

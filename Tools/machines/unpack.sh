@@ -10,6 +10,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${APUS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/apus}
 set_name=$1
 root=$cache/roots/$set_name
+mkdir -p "$cache/roots"
+exec 9> "$root.lock"
+flock 9
 made_of=$({ grep "^$set_name " "$here/packages.txt"; cat "$0"; } | sha256sum)
 if [ -e "$root.stamp" ] && [ "$(cat "$root.stamp")" = "$made_of" ]; then
   echo "$root"
