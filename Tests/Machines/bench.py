@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 RUN = TOP / "Tools/machines/run-in-machine"
-# The cross compilers' names of the architectures.
-TRIPLES = {"arm64": "aarch64-linux-gnu", "ppc64le": "powerpc64le-linux-gnu"}
+# The cross compilers, without "gcc" or "g++".
+COMPILERS = {"arm64": "aarch64-linux-gnu-", "ppc64le": f"{TOP}/Tools/machines/ppc64le-"}
 
 
 class Failure(Exception):
@@ -62,7 +62,7 @@ class Job:
 
     def compile(self, name, source, *options, language="c"):
         """A program for the architecture, from the text of its source."""
-        compiler = f"{TRIPLES[self.arch]}-{'g++' if language == 'c++' else 'gcc'}"
+        compiler = f"{COMPILERS[self.arch]}{'g++' if language == 'c++' else 'gcc'}"
         command = [compiler, "-x", language, "-", "-o", str(self.directory / "in" / name), *options]
         done = subprocess.run(command, input=source, capture_output=True, text=True)
         check(done.returncode == 0, f"{' '.join(command)}: {done.stderr}")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 MIRROR = os.environ.get("APUS_MIRROR", "http://deb.debian.org/debian")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Which releases are asked for which architectures.
-SUITES = {"bookworm": ["arm64", "ppc64el"], "sid": ["amd64", "arm64"]}
+SUITES = {"bookworm": ["arm64", "ppc64el"], "trixie": ["amd64"], "sid": ["amd64", "arm64", "ppc64el"]}
 LIST = pathlib.Path(__file__).with_name("packages.txt")
 
 

@@ -24,6 +24,14 @@ SOURCES = [HERE / name for name in ["image.py", "machine.py", "cpio.py", "init"]
 # What no test program asks for.
 LEFT_OUT = re.compile(
     r"\./usr/share/|\./usr/lib/linux-image-|.*/gconv/|\./boot/(?!vmlinu)|\./etc/ld\.so\.conf|.*/libinproctrace\.so")
+# Directories that are links into /usr, as in an installed Debian; older packages still name them.
+MERGED = ["bin", "lib", "lib64", "sbin"]
+
+
+def merged(name):
+    """The place of a package's file in the root."""
+    name = name.removeprefix("./")
+    return f"usr/{name}" if name.split("/")[0] in MERGED else name
 
 
 def directory(arch):
@@ -66,6 +74,8 @@ def make(arch):
         archive = Archive(file)
         # The kernel opens it before anything is mounted.
         archive.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
+        for name in MERGED:
+            archive.link(name, f"usr/{name}")
         archive.regular("init", (HERE / "init").read_bytes(), 0o755)
         archive.regular("modules/order", "".join(f"{name}\n" for name in machine.modules).encode())
         archive.regular("etc/passwd", b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
@@ -82,9 +92,9 @@ def make(arch):
                 elif "/lib/modules/" in entry.name or entry.isdir() or LEFT_OUT.match(entry.name):
                     pass
                 elif entry.issym():
-                    archive.link(entry.name[2:], entry.linkname)
+                    archive.link(merged(entry.name), entry.linkname)
                 else:
-                    archive.regular(entry.name[2:], data, entry.mode)
+                    archive.regular(merged(entry.name), data, entry.mode)
         archive.close()
     if missing:
         debian.fail(f"{arch}: the kernel's package has no module {', '.join(sorted(missing))}")

@@ -4,7 +4,8 @@
 #
 #   in-root.sh ROOT [DIRECTORY...] -- COMMAND [ARG...]
 #
-# /proc, /dev, /tmp and the named directories are this machine's, at the same paths.
+# /proc, /dev, /tmp and the named directories are this machine's, at the same paths; the command starts in the directory where we
+# stand, if it is one of these, else in /.
 set -eu
 
 [ "${1:-}" != --entered ] || {
@@ -16,16 +17,24 @@ set -eu
   mount --rbind /dev "$root/dev"
   mount --bind /tmp "$root/tmp"
   while [ "$1" != -- ]; do
+    [ "$1" != / ] || { echo "in-root.sh: / cannot be a directory in another root" >&2; exit 2; }
     mkdir -p "$root$1"
     mount --rbind "$1" "$root$1"
     shift
   done
   shift
   [ $# -gt 0 ] || { echo "in-root.sh: no command" >&2; exit 2; }
-  # The path is for the other root, where the command is looked for.
-  chroot=$(command -v chroot)
-  exec env -i "PATH=/usr/libexec/swift/bin:/usr/bin:/bin" "HOME=${APUS_HOME:-/tmp}" LC_ALL=C.UTF-8 SWIFT_BACKTRACE=enable=no \
-    "$chroot" "$root" "$@"
+  exec python3 -c '
+import os, sys
+here = os.getcwd()
+os.chroot(sys.argv[1])
+try:
+    os.chdir(here)
+except FileNotFoundError:
+    os.chdir("/")
+os.execvpe(sys.argv[2], sys.argv[2:], {
+    "PATH": "/usr/libexec/swift/bin:/usr/bin:/bin", "HOME": os.environ.get("APUS_HOME", "/tmp"), "LC_ALL": "C.UTF-8",
+    "SWIFT_BACKTRACE": "enable=no"})' "$root" "$@"
 }
 as_root=
 [ "$(id -u)" = 0 ] || as_root="--user --map-root-user"

@@ -12,7 +12,12 @@ import debian
 from debian import Apt, Package, fail
 
 # What the machines run: kernel (the package that Debian's metapackage stands for), a shell, C and C++ programs.
-MACHINE = ["busybox-static", "gdbserver", "libc6", "libgcc-s1", "libstdc++6"]
+MACHINE = ["busybox-static", "gdbserver"]
+MACHINE_LIBRARIES = ["libc6", "libgcc-s1", "libstdc++6"]
+
+# ppc64le's patchable entries are broken in bookworm's gcc 12 and right from 14 on, such as trixie's. What that
+# compiles wants newer libraries than bookworm's; sid's serve every compiler (trixie's were once not on the mirror).
+CROSS = ["gcc-14-powerpc64le-linux-gnu:amd64", "g++-14-powerpc64le-linux-gnu:amd64", "libc6-dev-ppc64el-cross:amd64"]
 
 # The compiler, and what links package manifests for this machine.
 HOST = ["swiftlang:amd64", "libc6-dev:amd64", "libstdc++-16-dev:amd64"]
@@ -57,15 +62,19 @@ def pinned(set_name, apt, wanted):
 
 
 def main():
-    bookworm, sid = Apt("bookworm"), Apt("sid")
+    bookworm, trixie, sid = Apt("bookworm"), Apt("trixie"), Apt("sid")
     packages = []
-    for architecture, metapackage in [("arm64", "linux-image-arm64"), ("ppc64el", "linux-image-powerpc64le")]:
+    for architecture, metapackage, libraries in [
+            ("arm64", "linux-image-arm64", bookworm), ("ppc64el", "linux-image-powerpc64le", sid)]:
         names = [kernel(bookworm, metapackage, architecture), *MACHINE]
         packages += pinned(f"machine-{architecture}", bookworm, [(name, architecture) for name in names])
+        names = [(name, architecture) for name in MACHINE_LIBRARIES]
+        packages += pinned(f"machine-{architecture}", libraries, names)
+    packages += pinned("cross-ppc64le", trixie, closure(trixie, *CROSS))
     host = closure(sid, *HOST)
     packages += pinned("swift-host", sid, host)
     gcc = max(int(match.group(1)) for name, _ in host if (match := re.fullmatch(r"gcc-(\d+)", name)))
-    names = ["swiftlang", *[name.format(gcc=gcc) for name in ARM64_C]]
+    names = ["swiftlang", "libswiftlang", *[name.format(gcc=gcc) for name in ARM64_C]]
     packages += pinned("swift-arm64", sid, [(name, "arm64") for name in names] + [("linux-libc-dev", "all")])
     packages += pinned("swift-arm64", bookworm, [(name, "arm64") for name in ARM64_LIBRARIES])
     lines = [" ".join([p.set, p.suite, p.architecture, p.name, p.version, p.sha256]) for p in packages]

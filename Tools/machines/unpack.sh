@@ -24,12 +24,12 @@ mkdir -p "$root/usr/bin" "$root/usr/lib" "$root/usr/lib64" "$root/usr/sbin"
 for name in bin lib lib64 sbin; do
   ln -s "usr/$name" "$root/$name"
 done
-# The debugger, the language server, documentation; of the arm64 compiler, only the static libraries.
+# The debugger, the language server, documentation; of the arm64 compiler, all but the libraries.
 left_out="--exclude=*/usr/share/doc/* --exclude=*/usr/share/man/* --exclude=*/usr/share/locale/*
   --exclude=*/bin/lldb* --exclude=*/bin/clangd --exclude=*/bin/sourcekit-lsp --exclude=*/bin/docc --exclude=*/bin/wasmkit
   --exclude=*liblldb* --exclude=*/lib/sourcekitd* --exclude=*/usr/libexec/swift/share/*"
 [ "$set_name" = swift-host ] || left_out="$left_out --exclude=*/usr/libexec/swift/bin/*
-  --exclude=*/usr/libexec/swift/libexec/* --exclude=*/usr/libexec/swift/lib/swift"
+  --exclude=*/usr/libexec/swift/libexec/* --exclude=*/usr/libexec/swift/lib/swift/host"
 grep "^$set_name " "$here/packages.txt" | while read -r _ _ architecture name _ sha256; do
   file=$cache/packages/${name}_${architecture}_$(printf %.16s "$sha256").deb
   # shellcheck disable=SC2086 # several words; the patterns match nothing here
