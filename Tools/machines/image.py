@@ -35,13 +35,13 @@ def merged(name):
 
 
 def directory(arch):
-    return debian.cache() / "machines" / arch
+    """Where the image is; another place for each thing that it is made of, so that nobody's is changed under him."""
+    parts = [repr(debian.locked(MACHINES[arch].set)).encode(), *[path.read_bytes() for path in SOURCES]]
+    return debian.cache() / "machines" / f"{arch}-{hashlib.sha256(bytes(1).join(parts)).hexdigest()[:16]}"
 
 
-def stamp(machine):
-    """What the image is made of, as one hash."""
-    parts = [repr(debian.locked(machine.set)).encode(), *[path.read_bytes() for path in SOURCES]]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+def is_made(arch):
+    return (directory(arch) / "made").exists()
 
 
 def members(deb):
@@ -62,13 +62,11 @@ def members(deb):
 def make(arch):
     machine = MACHINES[arch]
     place = directory(arch)
-    made_of = stamp(machine)
-    if (place / "stamp").exists() and (place / "stamp").read_text() == made_of:
+    if is_made(arch):
         print(f"{arch}: the image is there")
         return
     subprocess.run([HERE / "fetch.py", machine.set], check=True)
     place.mkdir(parents=True, exist_ok=True)
-    (place / "stamp").unlink(missing_ok=True)
     missing = set(machine.modules)
     with open(place / "initramfs", "wb") as file:
         archive = Archive(file)
@@ -98,7 +96,7 @@ def make(arch):
         archive.close()
     if missing:
         debian.fail(f"{arch}: the kernel's package has no module {', '.join(sorted(missing))}")
-    (place / "stamp").write_text(made_of)
+    (place / "made").touch()
     print(f"{arch}: kernel {os.path.getsize(place / 'kernel') / 1e6:.0f} MB, "
           f"root {os.path.getsize(place / 'initramfs') / 1e6:.0f} MB")
 
