@@ -34,9 +34,11 @@ let package = Package(
     module("ApusISA", ["ApusCore", "CCapstone"]),
     module("ApusProbe", ["ApusCore", "ApusISA"]),
     module("ApusSystem", ["ApusCore", "CApusLinux"]),
+    module("ApusProcess", ["ApusCore", "ApusSystem", "CApusLinux"]),
     module("ApusTraceFile", ["ApusCore", "ApusProbe", "ApusSystem", "CZstd"]),
     module("ApusReport", ["ApusCore", "ApusProbe", "ApusSystem", "ApusTraceFile"]),
     fuzzer("FuzzELF", ["ApusCore", "ApusELF"]),
+    fuzzer("FuzzRemote", ["ApusCore", "ApusProcess"]),
     fuzzer("FuzzTrace", ["ApusCore", "ApusSystem", "ApusTraceFile", "ApusReport", "CApusLinux"]),
   ]
 )

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes the readers of bytes from outside: ELF files and trace files.
+# Fuzzes the readers of bytes from outside: ELF files, trace files, and what servers of GDB's remote protocol send.
 #
 #   run.sh [--seconds N]      N seconds in all (60)
 #
@@ -17,7 +17,7 @@ done
 export SWIFT_BACKTRACE=enable=no
 swift build -c release 2>&1 | tail -n 1
 bin=$(swift build -c release --show-bin-path)
-mkdir -p .build/corpus/FuzzELF .build/corpus/FuzzTrace .build/findings
+mkdir -p .build/corpus/FuzzELF .build/corpus/FuzzTrace .build/corpus/FuzzRemote .build/findings
 
 # Seeds: small programs of several shapes, and the golden trace for each report.
 if [ ! -e .build/corpus/FuzzELF/plain ]; then
@@ -32,11 +32,16 @@ fi
 for choice in 1 5 9 13 17 21 25 29 7 0; do
   { printf "\\$(printf %03o $choice)"; cat ../Tests/Fixtures/version1.trace; } > ".build/corpus/FuzzTrace/golden-$choice"
 done
+printf '\007+$OK#9a%%Stop:T0506:00xx;thread:p5b.5c;fork:p5d.5e;#e0$0* #7a' > .build/corpus/FuzzRemote/stream
+printf '\001T05thread:p1.2;swbreak:;watch:7ffe10;exec:2f62;syscall_entry:3f;create:;' > .build/corpus/FuzzRemote/stop
+printf '\001PacketSize=1000;qXfer:features:read+;QNonStop+' > .build/corpus/FuzzRemote/features
+printf '\001<?xml version="1.0"?><!DOCTYPE t [ <!ENTITY a "b"> ]><target><architecture>aarch64</architecture><reg name="x0" bitsize="64" regnum="7"/><!-- c --><xi:include href="core.xml"/></target>\000<feature name="f"><reg name="&lt;" bitsize="32"></reg></feature>' \
+  > .build/corpus/FuzzRemote/description
 
-each=$((seconds / 2))
+each=$((seconds / 3))
 [ "$each" -ge 1 ] || each=1
 failed=0
-for target in FuzzELF FuzzTrace; do
+for target in FuzzELF FuzzTrace FuzzRemote; do
   if "$bin/$target" -max_total_time=$each -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512 -max_len=65536 \
     -print_final_stats=1 -verbosity=0 -artifact_prefix=".build/findings/$target-" ".build/corpus/$target" \
     > ".build/$target.log" 2>&1; then
@@ -47,5 +52,5 @@ for target in FuzzELF FuzzTrace; do
     failed=$((failed + 1))
   fi
 done
-echo "$((2 - failed)) passed, $failed failed"
+echo "$((3 - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

@@ -14,6 +14,8 @@ tests="$tests binutils-powerpc64le-linux-gnu gcc-powerpc64le-linux-gnu libc6-dev
 # For machines of other architectures (Tools/machines): their emulators, C++ programs in them, and what checks packages.
 tests="$tests qemu-system-arm qemu-system-ppc qemu-system-data g++-aarch64-linux-gnu"
 tests="$tests debian-archive-keyring util-linux"
+# For the tests of GDB's remote protocol.
+tests="$tests gdbserver"
 # LLVM's unwinder: any version will do, and each excludes the others.
 [ -e /usr/lib/x86_64-linux-gnu/libunwind.so.1 ] || tests="$tests libunwind-19"
 
