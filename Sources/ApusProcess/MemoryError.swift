@@ -11,6 +11,8 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
     case gone
     /// Something else.
     case failed(Errno)
+    /// The connection to the process's server failed, or the server refused.
+    case remote(RemoteError)
   }
 
   /// The process.
@@ -34,6 +36,7 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
       case .unmapped: "nothing is mapped there"
       case .gone: "the process is gone"
       case .failed(let errno): "\(errno)"
+      case .remote(let error): error.description
       }
     return "\(what) process \(process) at 0x\(String(address, radix: 16)), \(done) of \(count) bytes: \(why)"
   }

@@ -1,48 +1,33 @@
 package import ApusCore
 package import ApusSystem
-internal import CApusLinux
-internal import Glibc
 
-/// A process's memory, until it ends or becomes another program.
+/// A process's memory, until it ends or becomes another program: of this machine, or behind a connection.
 ///
-/// Writes go through /proc/PID/mem, which writes read-only private text too (a copy of the page), and maintains the caches
+/// Local writes go through /proc/PID/mem, which writes read-only private text too (a copy of the page), and maintains the caches
 /// of what is executable. Measured on x86_64: the kernel tears such writes. Another thread may see some bytes of a 4- or
 /// 8-byte write before the others, even of an aligned one. Writes of 1 byte, and aligned ones of 2 bytes, never did. On
 /// arm64 aligned ones of 4 bytes do not either (Documentation/Decisions/0012).
 package final class ProcessMemory {
   /// The process.
   package let process: ProcessID
-  private let file: FileDescriptor
+  private let access: any MemoryAccess
 
-  /// Opens the memory of a process; the descriptor stays with this memory even when the process runs exec.
-  package init(of process: ProcessID) throws(SystemError) {
+  /// Opens the memory of a process of this machine; the descriptor stays with this memory even when the process runs exec.
+  package convenience init(of process: ProcessID) throws(SystemError) {
+    self.init(of: process, through: try LocalMemory(of: process))
+  }
+
+  /// A process's memory by whatever way.
+  init(of process: ProcessID, through access: any MemoryAccess) {
     self.process = process
-    file = try FileDescriptor.open("/proc/\(process)/mem", flags: O_RDWR)
+    self.access = access
   }
 
   /// Fills `buffer` from `address`.
   ///
   /// - Throws: when not all could be read; `done` of the error says how many bytes of the buffer are good.
   package func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError) {
-    let count = buffer.count
-    var done = 0
-    while done < count {
-      let rest = count - done
-      let local = Int(bitPattern: buffer.baseAddress) &+ done
-      let remote = Int(bitPattern: UInt(address)) &+ done
-      let vectors = [local, rest, remote, rest]
-      var got = unsafe vectors.withUnsafeBytes {
-        let at = Int(bitPattern: $0.baseAddress)
-        return Kernel.raw(APUS_SYS_process_vm_readv, Int(process), at, 1, at &+ 16, 1, 0)
-      }
-      if got <= 0 {
-        // Not readable by its owner, or its first thread has ended: the file still may.
-        got = Kernel.raw(APUS_SYS_pread64, Int(file.rawValue), local, rest, remote)
-      }
-      if got == -Int(EINTR) { continue }
-      guard got > 0 else { throw error(address, count, done, got, isWrite: false) }
-      done += got
-    }
+    try unsafe access.read(address, into: buffer)
   }
 
   /// `count` bytes from `address`.
@@ -88,30 +73,14 @@ package final class ProcessMemory {
   ///
   /// - Throws: when not all could be written; `done` of the error says how many bytes were.
   package func write(_ bytes: [UInt8], at address: Address) throws(MemoryError) {
-    var done = 0
-    while done < bytes.count {
-      let already = done
-      let put = unsafe bytes.withUnsafeBytes {
-        Kernel.raw(
-          APUS_SYS_pwrite64, Int(file.rawValue), Int(bitPattern: $0.baseAddress) &+ already,
-          bytes.count &- already, Int(bitPattern: UInt(address)) &+ already)
-      }
-      if put == -Int(EINTR) { continue }
-      guard put > 0 else { throw error(address, bytes.count, done, put, isWrite: true) }
-      done += put
-    }
+    try access.write(bytes, at: address)
   }
+}
 
-  private func error(
-    _ address: Address, _ count: Int, _ done: Int, _ result: Int, isWrite: Bool
-  ) -> MemoryError {
-    let reason: MemoryError.Reason =
-      switch result {
-      case 0, -Int(ESRCH): .gone  // the file of memory that is no more reads and writes nothing
-      case -Int(EIO), -Int(EFAULT): .unmapped
-      default: .failed(Errno(rawValue: Int32(clamping: -result)))
-      }
-    return MemoryError(
-      process: process, address: address, count: count, done: done, isWrite: isWrite, reason: reason)
-  }
+/// A way to a process's bytes.
+protocol MemoryAccess: AnyObject {
+  /// See `ProcessMemory`.
+  func read(_ address: Address, into buffer: UnsafeMutableRawBufferPointer) throws(MemoryError)
+  /// See `ProcessMemory`.
+  func write(_ bytes: [UInt8], at address: Address) throws(MemoryError)
 }

@@ -18,6 +18,27 @@ package struct TracerCapabilities: Sendable, Hashable {
   package var callsRemotely: Bool
   /// The process runs on correctly when the tracer is killed at any moment.
   package var survivesTracer: Bool
+  /// How a running thread is stopped.
+  package var interrupt: InterruptKind = .perThread
+  /// Registers can be read one at a time, not only all together.
+  package var readsSingleRegisters = true
+  /// Files of the process's system can be read: its /proc, its program.
+  package var readsFiles = true
+  /// Threads can be stopped and resumed one by one, and memory can be read while they run.
+  package var isNonStop = true
+
+  /// How a running thread is stopped.
+  package enum InterruptKind: Sendable, Hashable {
+    /// That thread alone, unseen by it.
+    case perThread
+    /// The server is sent what Ctrl-C would be. gdbserver sends SIGINT to the target's whole process group (which it
+    /// takes back from the processes that it holds only): the target should be a group of its own (setsid).
+    case breakCharacter
+    /// SIGTRAP is sent to the server's process, which must be on this machine.
+    case signal(ProcessID)
+    /// Not at all.
+    case none
+  }
 }
 
 /// Processes from outside: their threads, registers and memory. One tracer may hold a tree of processes.

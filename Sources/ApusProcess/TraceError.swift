@@ -25,6 +25,8 @@ package enum TraceError: Error, Sendable, Equatable {
   case memory(MemoryError)
   /// A system call of our own that failed.
   case system(SystemError)
+  /// The connection to a remote server failed, or the server refused.
+  case remote(RemoteError)
 
   /// What a launcher exits with when the program could not be started: 127 not found, 126 not executable, as
   /// shells and env(1) do; nil for other errors.
@@ -50,6 +52,7 @@ extension TraceError: CustomStringConvertible {
     case .remoteCall(let call, let errno): "\(call) in the process: \(errno)"
     case .memory(let error): error.description
     case .system(let error): error.description
+    case .remote(let error): error.description
     }
   }
 }

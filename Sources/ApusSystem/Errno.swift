@@ -40,6 +40,10 @@ package struct Errno: RawRepresentable, Sendable, Hashable {
   package static let invalidArgument = Errno(rawValue: EINVAL)
   /// ENOSPC
   package static let noSpace = Errno(rawValue: ENOSPC)
+  /// EPIPE
+  package static let brokenPipe = Errno(rawValue: EPIPE)
+  /// ECONNRESET
+  package static let connectionReset = Errno(rawValue: ECONNRESET)
   /// ENOSYS
   package static let noSystemCall = Errno(rawValue: ENOSYS)
 }

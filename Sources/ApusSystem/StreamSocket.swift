@@ -92,6 +92,11 @@ package struct StreamSocket: ~Copyable, Sendable {
     return bytes
   }
 
+  /// Ends the connection in both directions; the descriptor stays. A connection that has ended already is no error.
+  package borrowing func shutdown() {
+    _ = Kernel.raw(APUS_SYS_shutdown, Int(rawValue), 2)  // SHUT_RDWR
+  }
+
   /// The process that listens at the other end of a socket of the file system; nil for other sockets.
   package borrowing func peerProcess() -> Int32? {
     let number = rawValue

@@ -12,7 +12,9 @@ struct TestProgram {
   private static let made = Mutex<[String: String]>([:])
   private static let directory = "/tmp/apus-process-tests-\(getpid())"
 
-  init(_ name: String, _ source: String, flags: [String] = ["-O1", "-pthread"]) throws {
+  init(
+    _ name: String, _ source: String, flags: [String] = ["-O1", "-pthread"], compiler: String = "/usr/bin/cc"
+  ) throws {
     path = try Self.made.withLock { made in
       let key = name + flags.joined()
       if let path = made[key] { return path }
@@ -22,8 +24,8 @@ struct TestProgram {
       let file = try FileDescriptor.open(path + ".c", flags: O_WRONLY | O_CREAT | O_TRUNC)
       try file.writeFully(Array(source.utf8))
       try file.close()
-      let status = try Child.run(["/usr/bin/cc"] + flags + ["-o", path, path + ".c"])
-      try #require(status == 0, "cc failed for \(name)")
+      let status = try Child.run([compiler] + flags + ["-o", path, path + ".c"])
+      try #require(status == 0, "\(compiler) failed for \(name)")
       made[key] = path
       return path
     }
@@ -57,6 +59,14 @@ enum Child {
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
     if let descriptor { unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, 99) }
+    // The thread that runs a test may block signals; a program that is started should not.
+    var attributes = posix_spawnattr_t()
+    var none = sigset_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     let arguments = unsafe command.map { unsafe strdup($0) } + [nil]
     defer { unsafe arguments.forEach { unsafe free($0) } }
     var variables = unsafe (environment ?? []).map { unsafe strdup($0) } + [nil]
@@ -64,7 +74,7 @@ enum Child {
     var child: pid_t = 0
     let error = unsafe variables.withUnsafeMutableBufferPointer {
       let own = unsafe environment == nil ? apus_environment() : $0.baseAddress
-      return unsafe posix_spawn(&child, command[0], &actions, nil, arguments, own)
+      return unsafe posix_spawn(&child, command[0], &actions, &attributes, arguments, own)
     }
     try #require(error == 0)
     return child

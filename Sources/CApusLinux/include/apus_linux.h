@@ -51,6 +51,7 @@ enum {
   APUS_SYS_shmat = SYS_shmat,
   APUS_SYS_shmctl = SYS_shmctl,
   APUS_SYS_shmget = SYS_shmget,
+  APUS_SYS_shutdown = SYS_shutdown,
   APUS_SYS_signalfd4 = SYS_signalfd4,
   APUS_SYS_socket = SYS_socket,
   APUS_SYS_tgkill = SYS_tgkill,
