@@ -25,6 +25,9 @@ protocol RemoteMachine: Sendable {
   ) -> RegisterFile
   /// A call's result: negative is an error number.
   func result(_ registers: RegisterFile) -> Int64
+  /// What registers are set back to after a call: where a server does not set the word by which the kernel would know of an
+  /// interrupted system call, the kernel's work of restarting it is done.
+  func restored(_ registers: RegisterFile) -> RegisterFile
 }
 
 extension RemoteMachine {
@@ -40,6 +43,8 @@ extension RemoteMachine {
   }
 
   func result(_ registers: RegisterFile) -> Int64 { registers.result }
+
+  func restored(_ registers: RegisterFile) -> RegisterFile { registers }
 }
 
 /// The machines there are.

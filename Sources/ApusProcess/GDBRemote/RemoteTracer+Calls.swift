@@ -7,7 +7,8 @@ extension RemoteTracer {
   /// 1. All registers are taken, and the payload is written.
   /// 2. The registers are set: program counter at the gate, nothing for the kernel to restart.
   /// 3. The thread alone makes one step. (qemu makes two: the gate's next instruction does nothing.)
-  /// 4. The result is taken, and the registers are set back: the kernel restarts an interrupted call as it would have.
+  /// 4. The result is taken, and the registers are set back: the kernel restarts an interrupted call as it would have,
+  ///    or that is done for it; on ppc64le the thread stands before the interrupted call then.
   ///
   /// When we are killed meanwhile, the thread stays where it is, stopped by the server. Signals that arrive wait at the
   /// server or are told of after the call. A thread inside a restartable sequence (rseq(2)) loses its protection: servers do not
@@ -67,6 +68,8 @@ extension RemoteTracer {
     let after = try registers(of: thread)
     guard let id = records[thread]?.id else { throw .gone(thread: thread) }
     do throws(RemoteError) { try setRaw(saved, id) } catch { throw .remote(error) }
+    let restored = machine.restored(original)
+    if restored != original { try setRegisters(restored, of: thread) }
     if signal != 0 { records[thread]?.signal = signal }
     return machine.result(after)
   }

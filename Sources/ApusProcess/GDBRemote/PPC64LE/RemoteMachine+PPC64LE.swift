@@ -50,7 +50,11 @@ struct PPC64LERemote: RemoteMachine {
     return word == 0x6000_0000 || isConditional || isMove
   }
 
-  /// The trap word 0 means: not in a system call, nothing to restart.
+  private static let summaryOverflow: UInt64 = 0x1000_0000  // of the first condition field
+  private static let condition = 38  // ccr
+
+  /// Nothing is to be restarted: the trap word 0 says that the thread is in no system call; and as gdbserver does not set it,
+  /// what would be the sign of an interrupted one is cleared.
   func calling(
     _ number: UInt64, _ arguments: [UInt64], at address: Address, from registers: RegisterFile
   ) -> RegisterFile {
@@ -58,13 +62,34 @@ struct PPC64LERemote: RemoteMachine {
     for (index, value) in zip(layout.arguments, arguments) { result[index] = value }
     result[layout.systemCall] = number
     result[layout.originalSystemCall] = 0
+    result[Self.condition] &= ~Self.summaryOverflow
     result.programCounter = address
+    return result
+  }
+
+  /// An interrupted call (by sc: the condition and a positive number; by scv: a negative one) is made again from its start; a wait
+  /// with a time limit begins anew. As in check_syscall_restart of arch/powerpc/kernel/signal.c.
+  func restored(_ registers: RegisterFile) -> RegisterFile {
+    let codes: Set<Int64> = [512, 513, 514, 516]  // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK
+    let isInterrupted: Bool
+    switch registers["trap"] {
+    case 0xc00?:
+      isInterrupted =
+        registers[Self.condition] & Self.summaryOverflow != 0 && codes.contains(registers.result)
+    case 0x3000?: isInterrupted = registers.result < 0 && codes.contains(-max(registers.result, -4095))
+    default: isInterrupted = false
+    }
+    guard isInterrupted, let first = registers["orig_gpr3"] else { return registers }
+    var result = registers
+    result[layout.result] = first
+    result[layout.originalSystemCall] = 0
+    result.programCounter &-= 4
     return result
   }
 
   /// A summary overflow in the first condition field marks an error, whose number is positive.
   func result(_ registers: RegisterFile) -> Int64 {
-    let hasFailed = (registers["ccr"] ?? 0) & 0x1000_0000 != 0
+    let hasFailed = registers[Self.condition] & Self.summaryOverflow != 0
     return hasFailed ? -registers.result.magnitudeClamped : registers.result
   }
 }
