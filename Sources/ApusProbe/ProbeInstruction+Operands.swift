@@ -43,7 +43,7 @@ extension ProbeInstruction {
     case .label, .restartable, .committed, .jump, .fence, .pause, .returnFromRoutine, .jumpBody, .leave:
       return Effect()
     case .constant(let d, _), .threadPointer(let d), .frameAddress(let d), .loadReturnAddress(let d),
-      .argument(let d, _):
+      .argument(let d, _), .registerFile(let d):
       return Effect(writes: Set(d))
     case .move(let d, let s):
       return Effect(reads: Set(s), writes: Set(d))
@@ -120,7 +120,7 @@ extension ProbeInstruction {
     switch self {
     case .frameAddress, .loadReturnAddress, .storeReturnAddress, .callBody, .jumpBody, .leave:
       role != .routine
-    case .argument: role == .stub
+    case .argument, .registerFile: role == .stub
     case .returnFromRoutine: role == .routine
     default: true
     }

@@ -98,7 +98,10 @@ extension ProbeProgram {
       if let register = ProbeRegister.all.first(where: missing.contains) {
         throw error(index, .unwrittenRegister(register))
       }
-      if case .argument = instructions[index], state.bodyCalled { throw error(index, .argumentAfterBody) }
+      switch instructions[index] {
+      case .argument, .registerFile: if state.bodyCalled { throw error(index, .argumentAfterBody) }
+      default: break
+      }
     }
   }
 }

@@ -6,6 +6,8 @@ struct RegionNeeds {
   var saved: UInt16 = 0
   /// Probe registers that may hold a value that is still needed.
   var live: UInt16 = 0
+  /// Whether the register file is written, above what is saved.
+  var hasRegisterFile = false
 }
 
 /// What a lowering knows of a program before it writes code.
@@ -41,6 +43,7 @@ struct ProgramOutline {
     let free = isRoutine ? UInt16(ProbeRegisterSet.routine.rawValue) | free : 0
     for (index, instruction) in program.instructions.enumerated() where nodes[index] >= 0 {
       if case .callBody = instruction { continue }
+      if case .registerFile = instruction { needs[root(nodes[index])].hasRegisterFile = true }
       let effect = instruction.effect
       let changed = UInt16(effect.writes.union(effect.spoils).rawValue)
       let named = changed | UInt16(effect.reads.rawValue)

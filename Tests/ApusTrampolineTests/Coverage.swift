@@ -108,7 +108,7 @@ struct Coverage {
     cells += ["addShifted distinct", "addShifted same"]
     cells += [
       "prefetchForStore", "fence", "pause", "threadPointer", "frameAddress", "loadReturnAddress",
-      "storeReturnAddress",
+      "storeReturnAddress", "registerFile",
     ]
     cells += [
       "call from stub", "call from routine", "loop", "callBody", "jumpBody", "leave", "returnFromRoutine",
@@ -166,6 +166,7 @@ extension Coverage {
     case .storeReturnAddress: count("storeReturnAddress")
     // Counted by whoever knows the whole program.
     case .argument: break
+    case .registerFile: count("registerFile")
     case .call: count(inRoutine ? "call from routine" : "call from stub")
     case .returnFromRoutine: count("returnFromRoutine")
     case .callBody: count("callBody")

@@ -102,7 +102,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
         .init(
           window: window, bytes: item.job.window, frameAddress: EmulatedPlaces.frameAddress,
           returnAddress: EmulatedPlaces.returnAddress, threadPointer: threadPointer,
-          arguments: before.arguments),
+          arguments: before.arguments,
+          registerFile: (EmulatedPlaces.registerFile(Registers.architecture), before.registerFile)),
         &coverage)
     } catch let failure as ReferenceFailure {
       return failure.description

@@ -1,4 +1,5 @@
 import ApusCore
+import ApusISA
 import ApusProbe
 
 /// The registers of an architecture that is emulated: what the runner in Tests/MachineCode sets and notes, as words.
@@ -26,6 +27,9 @@ protocol MachineRegisters {
   func entry(of program: Address, at address: Address) -> [UInt8]
   /// The values of the first six arguments.
   var arguments: InlineArray<6, UInt64> { get }
+  /// The words of the register file that a stub entered with these writes, as far as they can be foretold: nil stands for
+  /// one that cannot.
+  var registerFileWords: [UInt64?] { get }
   /// A register's name, for messages.
   static func name(_ index: Int) -> String
 
@@ -38,6 +42,9 @@ protocol MachineRegisters {
 }
 
 extension MachineRegisters {
+  /// The first words of a register file: those of general registers.
+  var registerFile: [UInt64] { registerFileWords.prefix(15).map { $0 ?? 0 } }
+
   /// What differs, for a test's message; nil if nothing.
   func difference(from other: Self) -> String? {
     guard let index = words.indices.first(where: { words[$0] != other.words[$0] }) else { return nil }
@@ -56,6 +63,10 @@ enum EmulatedPlaces {
   static let stackSize: UInt64 = 1 << 16
   /// The stack pointer that code begins with.
   static let frameAddress: Address = stack + stackSize - 256
+  /// Where a stub's register file is.
+  static func registerFile(_ architecture: Architecture) -> Address {
+    frameAddress - UInt64(RegisterFileLayout(architecture).frameBytes)
+  }
 }
 
 /// Runs machine code in the user-mode emulator, by the program in Tests/MachineCode.

@@ -32,6 +32,8 @@ struct RandomProgram {
   private var bodyCalled = false
   private var loops = 0
   private var timestamps = 0
+  /// Whether the program may have a register file.
+  private let writesRegisterFile: Bool
 
   /// - Parameter routines: what may be called.
   init(seed: UInt64, role: ProbeProgram.Role, window: ProgramWindow, routines: [ProbeSymbol]) {
@@ -53,6 +55,7 @@ struct RandomProgram {
       }
       if others.isEmpty { others = [base == .v3 ? .v4 : .v3] }
     }
+    writesRegisterFile = random.once(in: 4)
     self.random = random
   }
 
@@ -393,7 +396,14 @@ struct RandomProgram {
       emit(.loadReturnAddress(target()))
       giveBackReturnAddress()
     }
-    if role == .stub, !bodyCalled, random.once(in: 2) { emit(.argument(target(), random.below(6))) }
+    guard role == .stub, !bodyCalled else { return }
+    if random.once(in: 2) { emit(.argument(target(), random.below(6))) }
+    if writesRegisterFile {
+      // The address is none that can be compared.
+      let register = target()
+      emit(.registerFile(register))
+      emit(.load(register, ProbeAddress(register, 8 * Int32(random.below(15))), .eight))
+    }
   }
 
   private mutating func call() {

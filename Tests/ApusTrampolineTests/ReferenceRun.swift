@@ -21,6 +21,8 @@ struct ReferenceRun {
     var returnAddress: UInt64
     var threadPointer: UInt64
     var arguments: InlineArray<6, UInt64>
+    /// Where the register file is, and its first words, as far as they are general registers.
+    var registerFile: (address: UInt64, words: [UInt64])
   }
 
   /// Runs a program, which must put its return address back.
@@ -30,10 +32,11 @@ struct ReferenceRun {
     var memory = FlatMemory([
       .init(start: start.window.start, bytes: start.bytes + [UInt8](repeating: 0, count: 64)),
       .init(start: start.frameAddress, bytes: word(start.returnAddress)),
+      .init(start: start.registerFile.address, bytes: start.registerFile.words.flatMap(word)),
     ])
     var interpreter = ProbeInterpreter(
       linked.entry(index), of: linked, threadPointer: start.threadPointer, frameAddress: start.frameAddress,
-      arguments: start.arguments, time: 1 << 40)
+      arguments: start.arguments, registerFile: start.registerFile.address, time: 1 << 40)
     bodyRan = false
     steps: for step in 0... {
       guard step < 100_000 else {

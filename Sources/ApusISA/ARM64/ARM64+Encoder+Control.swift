@@ -82,6 +82,8 @@ extension ARM64.Encoder {
 
   /// `mrs destination, cntvct_el0`.
   package mutating func readCounter(_ destination: Register) { form(.readCounter, destination) }
+  /// `mrs destination, nzcv`: the condition flags, in bits 28 to 31.
+  package mutating func readFlags(_ destination: Register) { form(.readFlags, destination) }
 }
 
 extension ARM64 {

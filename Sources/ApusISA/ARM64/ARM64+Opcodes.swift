@@ -61,6 +61,7 @@ extension ARM64 {
     case hint = 0xd503_201f
     case readThreadPointer = 0xd53b_d040
     case readCounter = 0xd53b_e040
+    case readFlags = 0xd53b_4200
     /// `dmb ish`.
     case fence = 0xd503_3bbf
   }

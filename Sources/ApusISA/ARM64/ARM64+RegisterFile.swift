@@ -12,7 +12,7 @@ extension ARM64 {
     names: RegisterFileSlot.allCases.map { "\($0)" },
     programCounter: RegisterFileSlot.pc.rawValue, stackPointer: RegisterFileSlot.sp.rawValue,
     arguments: Register.arguments.compactMap { $0.registerFileSlot?.rawValue },
-    result: RegisterFileSlot.x0.rawValue)
+    result: RegisterFileSlot.x0.rawValue, recorded: RegisterFileSlot.allCases.count)
 }
 
 extension ARM64.Register {

@@ -59,6 +59,10 @@ extension PPC64LE.Encoder {
     let mask = Self.mask(field)
     form(Extended31.moveFromCondition, destination.rawValue, mask.0, mask.1)
   }
+  /// `mfcr destination`: the whole condition register.
+  package mutating func moveCondition(_ destination: Register) {
+    form(Extended31.moveFromCondition, destination.rawValue, 0, 0)
+  }
   /// `mtocrf 128 >> field, source`: changes that field only.
   package mutating func moveCondition(field: UInt8, _ source: Register) {
     let mask = Self.mask(field)

@@ -23,7 +23,15 @@ extension PPC64LE {
   package static let registerFile = RegisterFileLayout(
     names: RegisterFileSlot.allCases.map { "\($0)" },
     programCounter: RegisterFileSlot.nip.rawValue, stackPointer: RegisterFileSlot.r1.rawValue,
-    arguments: Register.arguments.map { $0.registerFileSlot.rawValue }, result: RegisterFileSlot.r3.rawValue)
+    arguments: Register.arguments.map { $0.registerFileSlot.rawValue }, result: RegisterFileSlot.r3.rawValue,
+    recorded: RegisterFileSlot.allCases.count)
+
+  /// Words that hold special registers.
+  package static let specialSlots: [(RegisterFileSlot, SpecialRegister)] = [
+    (.ctr, .count), (.link, .link), (.xer, .fixedPointException),
+  ]
+  /// Words that mean something to the kernel only.
+  package static let kernelSlots: [RegisterFileSlot] = [.msr, .softe, .trap, .dar, .dsisr, .result]
 }
 
 extension PPC64LE.Register {

@@ -92,6 +92,14 @@ extension X86_64.Encoder {
     byte(UInt8(truncatingIfNeeded: Opcode.push.rawValue) | source.rawValue & 7)
   }
 
+  /// `pushfq`.
+  package mutating func pushFlags() { opcode(Opcode.pushFlags.rawValue) }
+
+  /// `mov destination32, segment`: the selector, zero-extended.
+  package mutating func move(_ destination: Register, _ segment: X86_64.Segment) {
+    form(Opcode.moveFromSegment.rawValue, segment.rawValue, destination, wide: false)
+  }
+
   /// `pop destination`.
   package mutating func pop(_ destination: Register) {
     rex(wide: false, reg: 0, rm: destination.rawValue)

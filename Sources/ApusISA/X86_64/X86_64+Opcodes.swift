@@ -24,6 +24,8 @@ extension X86_64 {
     case compareExchange = 0x0fb1
     case push = 0x50
     case pop = 0x58
+    case pushFlags = 0x9c
+    case moveFromSegment = 0x8c
     case noOperation = 0x90
     case jumpConditionalShort = 0x70
     case jumpConditionalNear = 0x0f80
@@ -66,6 +68,12 @@ extension X86_64 {
     var opcodeToRegister: UInt16 { UInt16(rawValue) << 3 | 3 }
     /// The opcode of `rax op= imm32`.
     var opcodeAccumulator: UInt16 { UInt16(rawValue) << 3 | 5 }
+  }
+
+  /// Segment registers whose selectors can be read; the raw value is the number in encodings.
+  package enum Segment: UInt8, Sendable, CaseIterable {
+    case code = 1
+    case stack = 2
   }
 
   /// Shifts; the raw value is the digit of the shift group.

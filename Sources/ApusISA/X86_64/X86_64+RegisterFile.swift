@@ -1,5 +1,6 @@
 extension X86_64 {
-  /// The words of the kernel's `struct user_regs_struct`, in its order; the raw value is the index.
+  /// The words of the kernel's `struct user_regs_struct`, in its order; the raw value is the index. Up to ss they are those of
+  /// `struct pt_regs`.
   package enum RegisterFileSlot: Int, Sendable, CaseIterable {
     case r15 = 0
     case r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
@@ -12,7 +13,8 @@ extension X86_64 {
   package static let registerFile = RegisterFileLayout(
     names: RegisterFileSlot.allCases.map { "\($0)" },
     programCounter: RegisterFileSlot.rip.rawValue, stackPointer: RegisterFileSlot.rsp.rawValue,
-    arguments: Register.arguments.map { $0.registerFileSlot.rawValue }, result: RegisterFileSlot.rax.rawValue)
+    arguments: Register.arguments.map { $0.registerFileSlot.rawValue }, result: RegisterFileSlot.rax.rawValue,
+    recorded: RegisterFileSlot.ss.rawValue + 1)
 }
 
 extension X86_64.Register {

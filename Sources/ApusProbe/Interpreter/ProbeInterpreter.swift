@@ -49,6 +49,8 @@ package struct ProbeInterpreter: Sendable {
   package var frameAddress: UInt64
   /// The integer arguments, as the caller passed them; for stubs.
   package var arguments: InlineArray<6, UInt64>
+  /// Where the call's register file is, which is in memory before the first step; for stubs.
+  package var registerFile: UInt64
   /// What the next timestamp reads.
   package var time: UInt64
   /// What a timestamp adds to ``time``.
@@ -64,7 +66,7 @@ package struct ProbeInterpreter: Sendable {
   package init(
     _ entry: LinkedPrograms.Entry, at index: Int = 0, of programs: LinkedPrograms, threadPointer: UInt64,
     frameAddress: UInt64,
-    arguments: InlineArray<6, UInt64> = InlineArray(repeating: 0), time: UInt64 = 1, timeStep: UInt64 = 1,
+    arguments: InlineArray<6, UInt64> = InlineArray(repeating: 0), registerFile: UInt64 = 0, time: UInt64 = 1, timeStep: UInt64 = 1,
     seed: UInt64 = 1
   ) {
     self.programs = programs
@@ -73,6 +75,7 @@ package struct ProbeInterpreter: Sendable {
     self.threadPointer = threadPointer
     self.frameAddress = frameAddress
     self.arguments = arguments
+    self.registerFile = registerFile
     self.time = time
     self.timeStep = timeStep
     self.seed = seed
@@ -223,6 +226,7 @@ package struct ProbeInterpreter: Sendable {
     case .loadReturnAddress(let d): self[d] = try memory.load(frameAddress, .eight, .plain)
     case .storeReturnAddress(let s): try memory.store(frameAddress, self[s], .eight, .plain)
     case .argument(let d, let place): self[d] = (0..<6).contains(place) ? arguments[place] : poison()
+    case .registerFile(let d): self[d] = registerFile
     case .call:
       calls.append(
         Return(

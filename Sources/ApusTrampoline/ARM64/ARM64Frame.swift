@@ -34,14 +34,19 @@ struct ARM64Frame {
   private(set) var registers: [ARM64.Register] = []
   /// Whether the return address is among them; if not, it is in the link register throughout.
   private(set) var hasLink = false
+  /// The bytes of the register file, which lies above what is kept; 0 if there is none.
+  private(set) var fileBytes: Int32 = 0
 
   init(_ needs: RegionNeeds = RegionNeeds()) {
     registers = Self.order.filter { needs.saved & 1 << UInt16($0) != 0 }.map { Self.machine[$0] }
     hasLink = needs.saved & Self.linkBit != 0
+    fileBytes = needs.hasRegisterFile ? Int32(ARM64.registerFile.frameBytes) : 0
   }
 
   /// The frame's bytes: the stack pointer is a multiple of 16 whenever memory is accessed through it (AAPCS64, 6.4.6).
-  var byteCount: Int32 { Int32((registers.count + 1) / 2 * 16) }
+  var byteCount: Int32 { fileBytes + keptBytes }
+  /// Those of what is kept.
+  var keptBytes: Int32 { Int32((registers.count + 1) / 2 * 16) }
 
   /// Where the caller's return address stands, from the stack pointer and from the CFA.
   static let linkOffset: UInt32 = 0

@@ -17,11 +17,12 @@ extension ARM64Lowering {
   private mutating func save() {
     let registers = frame.registers
     known = nil
+    if frame.fileBytes > 0 { writeRegisterFile() }
     guard let first = registers.first else { return }
     if registers.count > 1 {
-      code.storePair(first, registers[1], .sp, -frame.byteCount, .before)
+      code.storePair(first, registers[1], .sp, -frame.keptBytes, .before)
     } else {
-      code.storeBefore(first, .sp, -frame.byteCount)
+      code.storeBefore(first, .sp, -frame.keptBytes)
     }
     cfaOffset = frame.byteCount
     if case .register = returnAddress { returnAddress = inFrame }
@@ -35,7 +36,26 @@ extension ARM64Lowering {
     }
   }
 
-  /// The reverse. Where the return address is in the frame, it is in the link register afterwards.
+  /// Makes room for the register file and writes it; x0 alone is used, and has its value again afterwards.
+  private mutating func writeRegisterFile() {
+    code.subtract(.sp, .sp, UInt16(frame.fileBytes))
+    cfaOffset = frame.fileBytes
+    row()
+    func place(_ slot: ARM64.RegisterFileSlot) -> UInt32 { UInt32(slot.rawValue * 8) }
+    let numbered = Register.numbered
+    for index in stride(from: 0, to: numbered.count - 1, by: 2) {
+      code.storePair(numbered[index], numbered[index + 1], .sp, Int32(8 * index), .offset)
+    }
+    code.store(.x30, .sp, place(.x30), .eight)
+    code.add(.x0, .sp, UInt16(frame.fileBytes))
+    code.store(.x0, .sp, place(.sp), .eight)
+    code.store(.zero, .sp, place(.pc), .eight)
+    code.readFlags(.x0)
+    code.store(.x0, .sp, place(.pstate), .eight)
+    code.load(.x0, .sp, place(.x0), .eight)
+  }
+
+  /// The reverse of `save`. Where the return address is in the frame, it is in the link register afterwards.
   private mutating func restore() {
     let registers = frame.registers
     guard let first = registers.first else { return }
@@ -47,12 +67,16 @@ extension ARM64Lowering {
       }
     }
     if registers.count > 1 {
-      code.loadPair(first, registers[1], .sp, frame.byteCount, .after)
+      code.loadPair(first, registers[1], .sp, frame.keptBytes, .after)
     } else {
-      code.loadAfter(first, .sp, frame.byteCount)
+      code.loadAfter(first, .sp, frame.keptBytes)
     }
-    cfaOffset = 0
+    cfaOffset = frame.fileBytes
     if case .memory = returnAddress { returnAddress = Self.inLink }
+    row()
+    guard frame.fileBytes > 0 else { return }
+    code.add(.sp, .sp, UInt16(frame.fileBytes))
+    cfaOffset = 0
     row()
   }
 

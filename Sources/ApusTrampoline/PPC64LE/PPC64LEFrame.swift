@@ -14,6 +14,15 @@ import ApusProbe
 ///   r1 − 8   saved registers, in the order of their numbers
 /// ```
 ///
+/// The register file does not fit there. Where one is written, r1 goes down for it first, by a whole stack frame:
+///
+/// ```
+///   r1 + 384  the frame address, the CFA
+///   r1 + 32   the register file
+///   r1        the back chain and three words that routines may write, as in every frame (ELFv2 ABI, 2.2.2.3)
+///   r1 − 8    saved registers
+/// ```
+///
 /// The caller's return address stays in the link register, but for calls of routines. For these r1 goes down below what is
 /// saved, so that the routine can do the same.
 struct PPC64LEFrame {
@@ -43,6 +52,13 @@ struct PPC64LEFrame {
 
   /// What is saved, and what is needed.
   var needs = RegionNeeds()
+
+  /// How far r1 is below the frame address: room for the register file, or nothing.
+  var fileDistance: Int16 {
+    needs.hasRegisterFile ? Int16(PPC64LE.registerFile.frameBytes) + Self.fileOffset : 0
+  }
+  /// From r1 to the register file.
+  static let fileOffset: Int16 = 32
 
   /// Where the saved value with this bit stands, from r1.
   func slot(_ bit: UInt16) -> Int16 {

@@ -9,7 +9,33 @@ extension PPC64LELowering {
     saveAll()
   }
 
+  /// Makes room for the register file and writes it; r0 alone is used, and has its value again afterwards.
+  private mutating func writeRegisterFile() {
+    code.storeUpdating(Memory(.r1, -frame.fileDistance), .r1)
+    cfaOffset = Int32(frame.fileDistance)
+    row()
+    func place(_ slot: PPC64LE.RegisterFileSlot) -> Memory {
+      Memory(.r1, PPC64LEFrame.fileOffset + Int16(slot.rawValue * 8))
+    }
+    for register in Register.allCases where register != .r1 {
+      code.store(place(register.registerFileSlot), register, .eight)
+    }
+    code.addImmediate(.r0, .r1, frame.fileDistance)
+    code.store(place(.r1), .r0, .eight)
+    code.store(place(.orig_gpr3), .r3, .eight)
+    for (slot, special) in PPC64LE.specialSlots {
+      code.move(.r0, from: special)
+      code.store(place(slot), .r0, .eight)
+    }
+    code.moveCondition(.r0)
+    code.store(place(.ccr), .r0, .eight)
+    code.constant(.r0, 0)
+    for slot in PPC64LE.kernelSlots + [.nip] { code.store(place(slot), .r0, .eight) }
+    code.load(.r0, place(.r0), .eight)
+  }
+
   private mutating func saveAll() {
+    if frame.fileDistance > 0 { writeRegisterFile() }
     for index in 0..<11 where frame.needs.saved & (1 << UInt16(index)) != 0 {
       code.store(Memory(.r1, frame.slot(1 << UInt16(index))), PPC64LEFrame.machine[index], .eight)
     }
@@ -26,6 +52,10 @@ extension PPC64LELowering {
     for index in 0..<11 where frame.needs.saved & (1 << UInt16(index)) != 0 {
       code.load(PPC64LEFrame.machine[index], Memory(.r1, frame.slot(1 << UInt16(index))), .eight)
     }
+    guard frame.fileDistance > 0 else { return }
+    code.addImmediate(.r1, .r1, frame.fileDistance)
+    cfaOffset = 0
+    row()
   }
 
   /// If the condition register is saved: a register through which that can be done. What compares has named one.
@@ -73,16 +103,16 @@ extension PPC64LELowering {
     code.move(PPC64LEFrame.address, from: .link)
     code.store(slot, PPC64LEFrame.address, .eight)
     code.storeUpdating(Memory(.r1, -frame.byteCount), .r1)
-    cfaOffset = Int32(frame.byteCount)
+    cfaOffset = Int32(frame.fileDistance) + Int32(frame.byteCount)
     row()
     relocation(.symbol(symbol))
     code.call(0)
     if held == .register(PPC64LE.returnAddressDwarfNumber) {
-      returnAddress = .memory(Int32(slot.displacement))
+      returnAddress = .memory(Int32(slot.displacement) - Int32(frame.fileDistance))
     }
     row()
     code.addImmediate(.r1, .r1, frame.byteCount)
-    cfaOffset = 0
+    cfaOffset = Int32(frame.fileDistance)
     row()
     code.load(PPC64LEFrame.address, slot, .eight)
     code.move(to: .link, PPC64LEFrame.address)

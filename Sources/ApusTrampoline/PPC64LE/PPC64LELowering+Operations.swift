@@ -60,7 +60,12 @@ extension PPC64LELowering {
     case .restartable, .committed: break
     case .pause: code.yield()
     case .prefetchForStore(let place): prefetchForStore(place)
-    case .frameAddress(let d): code.move(machine(d), .stackPointer)
+    case .frameAddress(let d):
+      if frame.fileDistance > 0 {
+        code.addImmediate(machine(d), .r1, frame.fileDistance)
+      } else {
+        code.move(machine(d), .stackPointer)
+      }
     case .loadReturnAddress(let d): code.move(machine(d), from: .link)
     case .storeReturnAddress(let s):
       code.move(to: .link, machine(s))
@@ -71,6 +76,7 @@ extension PPC64LELowering {
         throw .notAllowed(program: program.name, index: index)
       }
       self.argument(machine(d), Register.arguments[argument])
+    case .registerFile(let d): code.addImmediate(machine(d), .r1, PPC64LEFrame.fileOffset)
     case .call(let symbol): call(symbol)
     case .returnFromRoutine, .leave: leave()
     case .callBody: callBody(index)

@@ -119,6 +119,7 @@ struct PPC64LELowering: ~Copyable {
     guard !isReachable else { return }
     isReachable = true
     frame.needs = outline.needs(at: index)
+    cfaOffset = Int32(frame.fileDistance)
     returnAddress = labels[label].returnAddress ?? returnAddress
     row()
   }

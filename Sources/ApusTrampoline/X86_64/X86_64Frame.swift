@@ -16,14 +16,17 @@ struct X86_64Frame {
   var saved: UInt16 = 0
   /// Probe registers that may hold a value that is still needed.
   var live: UInt16 = 0
+  /// The bytes of the register file, which lies between the return address and what is pushed; 0 if there is none.
+  var fileBytes: Int32 = 0
 
   init(_ needs: RegionNeeds = RegionNeeds()) {
     saved = needs.saved
     live = needs.live
+    fileBytes = needs.hasRegisterFile ? Int32(X86_64.registerFile.frameBytes) : 0
   }
 
-  /// How many bytes are pushed.
-  var byteCount: Int32 { Int32(saved.nonzeroBitCount) * 8 }
+  /// How many bytes are pushed, the register file included.
+  var byteCount: Int32 { fileBytes + Int32(saved.nonzeroBitCount) * 8 }
 
   /// Where the saved value of the register with this index stands, from rsp; nil if it was not pushed.
   func slot(_ index: Int) -> Int32? {

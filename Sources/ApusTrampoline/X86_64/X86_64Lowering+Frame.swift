@@ -23,6 +23,7 @@ extension X86_64Lowering {
   }
 
   private mutating func pushAll() {
+    if frame.fileBytes > 0 { writeRegisterFile() }
     for index in 0..<9 where frame.saved & (1 << UInt16(index)) != 0 {
       code.push(X86_64Frame.machine[index])
       cfaOffset += 8
@@ -36,6 +37,38 @@ extension X86_64Lowering {
       cfaOffset -= 8
       row()
     }
+    guard frame.fileBytes > 0 else { return }
+    code.loadEffectiveAddress(.rsp, Memory(.rsp, frame.fileBytes))
+    cfaOffset -= frame.fileBytes
+    row()
+  }
+
+  /// Makes room for the register file and writes it; rax alone is used, and has its value again afterwards. No instruction
+  /// before `pushfq` changes a flag.
+  private mutating func writeRegisterFile() {
+    code.loadEffectiveAddress(.rsp, Memory(.rsp, -frame.fileBytes))
+    cfaOffset += frame.fileBytes
+    row()
+    func place(_ slot: X86_64.RegisterFileSlot) -> Memory { Memory(.rsp, Int32(slot.rawValue * 8)) }
+    for register in Register.allCases where register != .rsp {
+      code.store(place(register.registerFileSlot), register, .eight)
+    }
+    code.store(place(.orig_rax), immediate: -1)
+    code.store(place(.rip), immediate: 0)
+    code.loadEffectiveAddress(.rax, Memory(.rsp, frame.fileBytes))
+    code.store(place(.rsp), .rax, .eight)
+    code.move(.rax, .code)
+    code.store(place(.cs), .rax, .eight)
+    code.move(.rax, .stack)
+    code.store(place(.ss), .rax, .eight)
+    code.pushFlags()
+    cfaOffset += 8
+    row()
+    code.pop(.rax)
+    cfaOffset -= 8
+    row()
+    code.store(place(.eflags), .rax, .eight)
+    code.load(.rax, place(.rax), .eight)
   }
 
   /// Calls the body with the stack as the caller left it, but for the return address, which is ours.

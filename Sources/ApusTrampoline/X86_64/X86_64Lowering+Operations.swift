@@ -67,6 +67,8 @@ extension X86_64Lowering {
         throw .notAllowed(program: program.name, index: index)
       }
       self.argument(machine(d), Register.arguments[argument])
+    case .registerFile(let d):
+      code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount - frame.fileBytes))
     case .call(let symbol): call(symbol)
     case .returnFromRoutine, .leave: leave()
     case .callBody: callBody(index)

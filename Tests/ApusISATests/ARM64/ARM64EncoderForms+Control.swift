@@ -83,7 +83,10 @@ extension ARM64EncoderForm {
       },
       ARM64EncoderForm("mrs, dmb") { code, random in
         let r = random.orZero()
-        switch random.below(3) {
+        switch random.below(4) {
+        case 2:
+          code.readFlags(r)
+          return "mrs \(r.text), nzcv"
         case 0:
           code.readThreadPointer(r)
           return "mrs \(r.text), tpidr_el0"

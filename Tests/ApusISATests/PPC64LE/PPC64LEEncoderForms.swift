@@ -229,6 +229,11 @@ extension PPC64LEEncoderForm {
         code.moveCondition(d, field: field)
         return "mfocrf \(d.number), \(128 >> field)"
       },
+      PPC64LEEncoderForm("mfcr") { code, random in
+        let d = random.powerRegister()
+        code.moveCondition(d)
+        return "mfcr \(d.number)"
+      },
       PPC64LEEncoderForm("mtocrf") { code, random in
         let (s, field) = (random.powerRegister(), UInt8(random.next() % 8))
         code.moveCondition(field: field, s)

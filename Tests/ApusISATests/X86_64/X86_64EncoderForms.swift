@@ -149,6 +149,16 @@ extension EncoderForm {
         code.push(s)
         return "push \(s)"
       },
+      EncoderForm("pushfq") { code, _ in
+        code.pushFlags()
+        return "pushfq"
+      },
+      EncoderForm("mov r32, sreg") { code, random in
+        let d = random.register()
+        let segment = X86_64.Segment.allCases[random.below(2)]
+        code.move(d, segment)
+        return "mov \(d.name(.four)), \(segment == .code ? "cs" : "ss")"
+      },
       EncoderForm("pop r") { code, random in
         let d = random.register()
         code.pop(d)

@@ -39,6 +39,8 @@ struct ARM64RegisterValues: MachineRegisters {
     [self[.x0], self[.x1], self[.x2], self[.x3], self[.x4], self[.x5]]
   }
 
+  var registerFileWords: [UInt64?] { words[0..<32].map { Optional($0) } + [0, nil] }
+
   static func name(_ index: Int) -> String {
     index < 31 ? "x\(index)" : index == 31 ? "sp" : "q\((index - 32) / 2)"
   }

@@ -12,9 +12,12 @@ enum PPC64LEFrameWalk {
   /// What is wrong with the rows of a program, or with what it does to the stack, or nil.
   static func objection(_ blob: CodeBlob, _ role: ProbeProgram.Role) throws -> String? {
     let code = try PPC64LE.Decoder().decodeAll(blob.bytes, at: 0)
+    let hasRegisterFile = code.first?.word == 0xf821_fe81  // stdu 1, -384(1)
     for (index, instruction) in code.enumerated() {
-      // Stores through r1 stay below it, and within the bytes that are protected.
-      if case .storeToStack(_, let place) = instruction.effect, !(-288 ... -8).contains(place) {
+      // Stores through r1 stay below it, and within the bytes that are protected, or go to the register file.
+      if case .storeToStack(_, let place) = instruction.effect, !(-288 ... -8).contains(place),
+        !hasRegisterFile || !(32..<384).contains(place)
+      {
         return "at \(instruction.address): a store to \(place)(r1)"
       }
       // Routines find a frame below what their caller saved.

@@ -40,6 +40,19 @@ struct PPC64LERegisterValues: MachineRegisters {
     [self[.r3], self[.r4], self[.r5], self[.r6], self[.r7], self[.r8]]
   }
 
+  var registerFileWords: [UInt64?] {
+    PPC64LE.RegisterFileSlot.allCases.map { slot in
+      switch slot {
+      case .orig_gpr3: self[.r3]
+      case .ctr: words[33]
+      case .link: words[Self.link]
+      case .xer: words[Self.exceptions]
+      case .ccr: words[Self.condition]
+      default: slot.rawValue < 32 ? words[slot.rawValue] : 0
+      }
+    }
+  }
+
   static func name(_ index: Int) -> String {
     index < 32 ? "r\(index)" : index < 36 ? ["LR", "CTR", "XER", "CR"][index - 32] : "vs\((index - 36) / 2)"
   }

@@ -147,6 +147,13 @@ struct RegisterValues: Equatable {
     }
   }
 
+  /// The general registers of the register file, its first 15 words.
+  var registerFileWords: [UInt64] {
+    X86_64.RegisterFileSlot.allCases.prefix(15).compactMap { slot in
+      X86_64.Register.allCases.first { $0.registerFileSlot == slot }.map { self[$0] }
+    }
+  }
+
   /// What differs, rsp aside, for a test's message; nil if nothing.
   func difference(from other: RegisterValues) -> String? {
     for register in X86_64.Register.allCases where register != .rsp && self[register] != other[register] {

@@ -119,7 +119,10 @@ private struct Differential {
         threadPointer: apus_run_code_thread_pointer(),
         arguments: [
           before[.rdi], before[.rsi], before[.rdx], before[.rcx], before[.r8], before[.r9],
-        ]), &coverage)
+        ],
+        registerFile: (
+          runner.frameAddress - UInt64(X86_64.registerFile.frameBytes), before.registerFileWords
+        )), &coverage)
     if let difference = reference.difference(machineBytes) { return difference }
     for slot in 0..<ProgramWindow.timestampCount {
       let stamp = data.read(1024 + ProgramWindow.bytes + 8 * slot, 8)

@@ -246,6 +246,9 @@ struct X86_64LoweringTests {
         case ("lea", "rsp, [rsp + 8]"):
           step.change = { $0 = .init(cfaOffset: $0.cfaOffset - 8, places: [held]) }
         case ("lea", "rsp, [rsp - 8]"): step.change = { $0.cfaOffset += 8 }
+        case ("lea", "rsp, [rsp - 0xb0]"): step.change = { $0.cfaOffset += 0xb0 }
+        case ("lea", "rsp, [rsp + 0xb0]"): step.change = { $0.cfaOffset -= 0xb0 }
+        case ("pushfq", _): step.change = { $0.cfaOffset += 8 }
         case ("mov", let operands):
           // A store to where the return address belongs.
           step.change = { state in
