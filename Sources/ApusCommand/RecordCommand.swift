@@ -33,6 +33,11 @@ package struct RecordCommand: ParsableCommand {
   var exclude: [String] = []
   @Option(help: "Record the functions that match and all that they call (repeatable).") var root: [String] =
     []
+  @Option(
+    help:
+      "Record the calls of functions that match with all registers, as far as -f and the others choose them (repeatable)."
+  )
+  var regs: [String] = []
   @Option(help: "Only functions of the modules that match (repeatable).") var module: [String] = []
   @Option(help: "count (how often), entry (each call) or graph (calls and returns).") var level = Level.graph
   @Flag(name: .customLong("no-time"), help: "Log no times: faster.") var noTime = false
@@ -51,6 +56,7 @@ package struct RecordCommand: ParsableCommand {
     if !(4096...(1 << 30)).contains(buffer.bytes) {
       throw ValidationError("--buffer takes a size from 4K to 1G")
     }
+    if level == .count, !regs.isEmpty { throw ValidationError("--regs needs --level entry or graph") }
     if level != .graph {
       if !root.isEmpty { throw ValidationError("--root needs --level graph") }
       if depth != nil { throw ValidationError("--depth needs --level graph") }
@@ -77,6 +83,7 @@ package struct RecordCommand: ParsableCommand {
     options.functions = function.map { Glob($0) }
     options.excluded = exclude.map { Glob($0) }
     options.roots = root.map { Glob($0) }
+    options.registers = regs.map { Glob($0) }
     options.modules = module.map { Glob($0) }
     options.level = RecordLevel(rawValue: level.rawValue) ?? .graph
     options.isTimed = !noTime && level != .count
@@ -112,7 +119,9 @@ package struct RecordCommand: ParsableCommand {
     var words = ["--level", level.rawValue]
     if noTime { words.append("--no-time") }
     words += ["--on-full", onFull.rawValue, "--buffer", String(options.bufferSize)]
-    for (name, values) in [("-f", function), ("-x", exclude), ("--root", root), ("--module", module)] {
+    for (name, values) in [
+      ("-f", function), ("-x", exclude), ("--root", root), ("--regs", regs), ("--module", module),
+    ] {
       for value in values { words += [name, value] }
     }
     if let depth { words += ["--depth", String(depth)] }

@@ -34,7 +34,8 @@ package struct RegisterFileLayout: Sendable {
     }
   }
 
-  init(names: [String], programCounter: Int, stackPointer: Int, arguments: [Int], result: Int, recorded: Int) {
+  init(names: [String], programCounter: Int, stackPointer: Int, arguments: [Int], result: Int, recorded: Int)
+  {
     self.names = names
     self.programCounter = programCounter
     self.stackPointer = stackPointer

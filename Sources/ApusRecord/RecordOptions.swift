@@ -30,6 +30,8 @@ package struct RecordOptions: Sendable {
   package var excluded: [Glob] = []
   /// Functions to record with everything that they call.
   package var roots: [Glob] = []
+  /// Of the functions that are recorded, those whose calls are recorded with all registers.
+  package var registers: [Glob] = []
   /// Modules to look at; empty: all.
   package var modules: [Glob] = []
   package var level = RecordLevel.graph
@@ -89,9 +91,8 @@ package struct FunctionChooser: Sendable {
     return at == name.startIndex ? nil : String(name[..<at])
   }
 
-  /// What the function with these names (mangled) is chosen as; nil: it is not.
-  package func choice(_ names: [String]) -> Choice? {
-    if options.functions.isEmpty, options.roots.isEmpty, options.excluded.isEmpty { return .everywhere }
+  /// A function's names as they can be written in patterns: mangled, readable, and without parameters.
+  private func spellings(_ names: [String]) -> [String] {
     var all = names
     for name in names {
       let readable = options.demangle(name)
@@ -99,6 +100,20 @@ package struct FunctionChooser: Sendable {
       all.append(readable)
       if let bare = Self.withoutParameters(readable) { all.append(bare) }
     }
+    return all
+  }
+
+  /// Whether calls of the function with these names (mangled), if they are recorded, are so with their registers.
+  package func recordsRegisters(_ names: [String]) -> Bool {
+    guard !options.registers.isEmpty else { return false }
+    let all = spellings(names)
+    return options.registers.contains { glob in all.contains { glob.matches($0) } }
+  }
+
+  /// What the function with these names (mangled) is chosen as; nil: it is not.
+  package func choice(_ names: [String]) -> Choice? {
+    if options.functions.isEmpty, options.roots.isEmpty, options.excluded.isEmpty { return .everywhere }
+    let all = spellings(names)
     func matches(_ globs: [Glob]) -> Bool { globs.contains { glob in all.contains { glob.matches($0) } } }
     if matches(options.excluded) { return nil }
     if matches(options.functions) { return .everywhere }

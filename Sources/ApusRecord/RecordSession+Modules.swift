@@ -1,5 +1,6 @@
 internal import ApusCore
 internal import ApusELF
+internal import ApusISA
 internal import ApusLiveText
 internal import ApusProbe
 internal import ApusProcess
@@ -113,9 +114,11 @@ extension RecordSession {
       return try TrampolineWriter(
         arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode
       ) {
-        memory.environment(
+        var environment = memory.environment(
           slowReturn: $0, arena: $1, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
           depthLimit: options.level == .graph ? options.depth : nil)
+        environment.registers = RegisterRecord(RegisterFileLayout(tracer.architecture))
+        return environment
       }
     }
     for fault in made.faults { faults[fault.access] = fault.recovery }
@@ -150,7 +153,8 @@ extension RecordSession {
       sites.found += 1
       usableSites += 1
       guard let choice = chooser.choice(function.names) else { continue }
-      guard site.modes.contains(mode) else {
+      let recordsRegisters = options.level != .count && chooser.recordsRegisters(function.names)
+      guard site.modes.contains(mode), !recordsRegisters || site.modes.contains(.regs) else {
         refuse(site.refusal?.key ?? "mode", function)
         continue
       }
@@ -172,7 +176,8 @@ extension RecordSession {
       let placement = states.stubPlacement(slot: slot)
       let stub = try lifting { () throws(LiveTextError) in
         try trampolines.stub(
-          program(id, choice, trampolines.environment), body: body, residue: placement.residue,
+          program(id, choice, site: recordsRegisters ? slot : nil, trampolines.environment), body: body,
+          residue: placement.residue,
           modulus: placement.modulus)
       }
       guard let prepared = states.prepared(slot: slot, stub: stub),
@@ -189,6 +194,7 @@ extension RecordSession {
       if choice == .root { rootCount += 1 }
       enabled[LoadedInstance(path: image.path, bias: image.bias), default: []].append(slot)
       sites.enabled += 1
+      if recordsRegisters { sites.registers += 1 }
       records.append(
         FunctionRecord(
           id: id, module: key, address: function.address, size: function.size, name: function.name))
@@ -209,12 +215,15 @@ extension RecordSession {
     functionCount > 0 && (rootCount > 0 || options.roots.isEmpty || !options.functions.isEmpty)
   }
 
+  /// - Parameter site: the call site's address, if registers are recorded.
   private func program(
-    _ id: UInt32, _ choice: FunctionChooser.Choice, _ environment: ProbeEnvironment
+    _ id: UInt32, _ choice: FunctionChooser.Choice, site: Address?, _ environment: ProbeEnvironment
   ) -> ProbeProgram {
     switch options.level {
     case .count: return .countStub(function: id, environment: environment)
-    case .entry: return .entryStub(function: id, environment: environment)
+    case .entry:
+      guard let site else { return .entryStub(function: id, environment: environment) }
+      return .entryRegistersStub(function: id, site: site, environment: environment)
     case .graph:
       var stub = StubOptions()
       stub.minimumTicks = Int32(clamping: minimumTicks)
@@ -226,7 +235,8 @@ extension RecordSession {
           case .inside: .inside
           }
       }
-      return .graphStub(function: id, options: stub, environment: environment)
+      guard let site else { return .graphStub(function: id, options: stub, environment: environment) }
+      return .graphRegistersStub(function: id, site: site, options: stub, environment: environment)
     }
   }
 

@@ -1,5 +1,6 @@
 package import ApusCore
 internal import ApusELF
+internal import ApusISA
 internal import ApusLiveText
 internal import ApusProbe
 internal import ApusProcess
@@ -100,9 +101,17 @@ package final class RecordSession {
         clock: ClockDescription(
           kind: options.isTimed ? .counter(of: tracer.architecture) : .none, frequency: frequency,
           first: anchor),
+        registers: options.registers.isEmpty ? nil : Self.registerNames(tracer.architecture),
         replacing: false)
       try writer.setMode(returns: options.level == .graph, timed: options.isTimed)
     } catch { throw .trace(error) }
+  }
+
+  /// The words that stubs record of the registers.
+  private static func registerNames(_ architecture: Architecture) -> RegisterNames {
+    let layout = RegisterFileLayout(architecture)
+    return RegisterNames(
+      names: Array(layout.names.prefix(layout.recorded)), arguments: layout.arguments)
   }
 
   static func anchor() -> ApusTraceFile.ClockAnchor {

@@ -8,8 +8,19 @@ struct ShortCallFilter {
   private let minimumTicks: UInt64
   /// What is decided.
   private var decided: [UInt64] = []
+  /// An entry or a tail call.
+  private struct Call {
+    var event: EventWord
+    /// The words of its register file, which stand before it.
+    var registers: [UInt64]
+    var time: UInt64 { event.time }
+    var function: UInt32 { event.function }
+    var kind: EventWord.Kind { event.kind }
+  }
   /// The newest events, entries and tail calls only: they may yet turn out to be too short.
-  private var open: [EventWord] = []
+  private var open: [Call] = []
+  /// The register file of the call that comes next.
+  private var registers: [UInt64] = []
   /// The newest event's time.
   private var latest: UInt64 = 0
 
@@ -22,16 +33,27 @@ struct ShortCallFilter {
   }
 
   private mutating func decide() {
-    decided += open.map(\.rawValue)
-    open = []
+    decide(open.count)
+  }
+
+  /// Decides the first so many of the newest events.
+  private mutating func decide(_ count: Int) {
+    for call in open[..<count] {
+      decided += call.registers
+      decided.append(call.event.rawValue)
+    }
+    open.removeFirst(count)
   }
 
   /// Takes the next event.
   mutating func add(_ event: EventWord) {
+    if event.kind == .extended, event.subkind == .registers { return registers.append(event.rawValue) }
+    // What fills the ring up to its end has no time.
+    if event.kind == .extended, event.subkind == .padding { return }
+    defer { registers = [] }
     latest = event.time
     switch event.kind {
-    case .entry, .tail: open.append(event)
-    case .extended where event.subkind == .padding: break
+    case .entry, .tail: open.append(Call(event: event, registers: registers))
     case .extended:
       decide()
       decided.append(event.rawValue)
@@ -48,7 +70,7 @@ struct ShortCallFilter {
 
   /// Leaves out the newest call, which returned too soon. After a tail call the frame's earlier function ended when that
   /// one came: it is left out too, or gets its return. False if that function is decided already.
-  private mutating func close(_ last: EventWord) -> Bool {
+  private mutating func close(_ last: Call) -> Bool {
     var end = last
     var count = open.count - 1
     while end.kind == .tail {
@@ -71,8 +93,7 @@ struct ShortCallFilter {
   mutating func take() -> [UInt64] {
     let now = latest
     if let first = open.firstIndex(where: { isShort(from: $0.time, to: now) }) {
-      decided += open[..<first].map(\.rawValue)
-      open.removeFirst(first)
+      decide(first)
     } else {
       decide()
     }

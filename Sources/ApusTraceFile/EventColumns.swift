@@ -8,6 +8,10 @@ struct ThreadClock {
   var awaitsFunction = false
   /// Its time.
   var unmatchedTime: UInt64 = 0
+  /// Halves of the register file of a call that is still to come.
+  var halves: [UInt32] = []
+  /// How many halves are still to come.
+  var halvesLeft = 0
 }
 
 /// The columns of an event chunk in the making; see ``TraceFormat``.
@@ -39,10 +43,13 @@ struct ThreadClock {
   private(set) var sawStacks = false
   /// Time of the first event.
   private(set) var first: UInt64 = 0
+  /// The register files of calls in the chunk.
+  private(set) var registers: RegisterFiles
   /// What stays with the thread.
   private(set) var clock = ThreadClock()
 
-  init() {
+  init(_ names: RegisterNames) {
+    registers = RegisterFiles(names)
     let most = TraceFormat.maximumEvents
     blocks = [4, 1, 1, 1, 1, 1, 8].map { Block(size: most * $0 + 64) }
     identifiers = Block(size: most * 4 + 64)
@@ -55,6 +62,7 @@ struct ThreadClock {
     (pendingReturns, identifierCount, words, events, calls, tails) = (0, 0, 0, 0, 0, 0)
     sawStacks = false
     (hasFirst, first) = (false, 0)
+    registers.removeAll()
     self.clock = clock
     self.timed = timed
   }
@@ -71,7 +79,7 @@ struct ThreadClock {
     guard let base = batch.baseAddress else { return }
     var index = 0
     while index < batch.count {
-      if hasFirst, !clock.awaitsFunction {
+      if hasFirst, !clock.awaitsFunction, clock.halves.isEmpty {
         let rest = unsafe UnsafeBufferPointer(start: base + index, count: batch.count - index)
         index += unsafe timed ? addTimed(rest, drainCounter) : addUntimed(rest, drainCounter)
         guard index < batch.count else { break }
@@ -233,6 +241,9 @@ struct ThreadClock {
       time = max(clock.last, clock.unmatchedTime)
     } else {
       if word == 0 || word & 0xFF == 3 { return }  // not written, or padding
+      if word & 0xFF == EventWord.Subkind.registers.rawValue << EventWord.subkindShift | 3 {
+        return takeHalf(EventWord(rawValue: word))
+      }
       if timed {
         let age = (drainCounter &- word >> EventWord.timeShift) & ((1 << EventWord.timeBits) &- 1)
         time = max(clock.last, drainCounter &- age)
@@ -248,9 +259,23 @@ struct ThreadClock {
       first = time
       clock.last = time
     }
-    let step = time &- clock.last
+    var step = time &- clock.last
     clock.last = time
     events &+= 1
+    if !clock.halves.isEmpty {
+      // The call's registers are an event before it, at its time.
+      let isCall = !isUnmatched && word & EventWord.kindMask < 2
+      if isCall, clock.halvesLeft == 0, registers.append(halves: clock.halves) {
+        events &+= 1
+        flushRun()
+        put(token: TraceFormat.extendedToken)
+        put(token: UInt8(truncatingIfNeeded: EventWord.Subkind.registers.rawValue))
+        put(identifier: UInt32(registers.count - 1))
+        put(step: step, column: 4)
+        step = 0
+      }
+      clock.halves = []
+    }
     if isUnmatched {
       flushRun()
       put(token: TraceFormat.extendedToken)
@@ -304,6 +329,15 @@ struct ThreadClock {
       }
       put(step: step, column: 4)
     }
+  }
+
+  /// Collects a register file; one that is not whole is forgotten.
+  private mutating func takeHalf(_ word: EventWord) {
+    let remaining = Int(word.payload)
+    if clock.halves.isEmpty || remaining + 1 != clock.halvesLeft { clock.halves = [] }
+    guard remaining < 2 * Int(RegisterFiles.mostNames) else { return }
+    clock.halves.append(word.half)
+    clock.halvesLeft = remaining
   }
 
   /// Makes the columns of identifiers; one whose bytes are all zero stays empty.

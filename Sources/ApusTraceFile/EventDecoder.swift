@@ -201,6 +201,7 @@ import ApusProbe
           rings.select(stack: value)
           unsafe slots = rings.slots
         case .unmatched: kind = .unmatched
+        case .registers: kind = .registers
         case .padding, nil: kind = .unknown
         }
         unsafe target[out] = TraceEvent(time: scale.convert(time), value: value, kind: kind)

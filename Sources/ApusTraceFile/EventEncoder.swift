@@ -3,11 +3,17 @@
 ///
 /// `begin`, any number of `add`, `finish`. It keeps to the layout that ``TraceFormat`` describes.
 final class EventEncoder {
-  private var columns = EventColumns()
+  private var columns: EventColumns
   private let matcher = Compressor(.matches)
   private let coder = Compressor(.literals)
   /// Tail calls, in all chunks.
   private(set) var tailCalls: UInt64 = 0
+
+  /// - Parameter names: what the words of register files are; without names there are none.
+  init(_ names: RegisterNames) { columns = EventColumns(names) }
+
+  /// The register files of the calls that were taken since `begin`.
+  var registers: RegisterFiles { columns.registers }
 
   /// Starts a chunk.
   func begin(clock: ThreadClock, timed: Bool) { columns.begin(clock: clock, timed: timed) }

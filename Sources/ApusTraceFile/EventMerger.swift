@@ -102,7 +102,7 @@ struct EventMerger {
         let header = decoded.header
         let run = unsafe EventRun(
           thread: header.thread, process: header.process, flags: header.flags, isLast: isLast,
-          events: UnsafeBufferPointer(rebasing: events[start..<end]))
+          registers: decoded.registers, events: UnsafeBufferPointer(rebasing: events[start..<end]))
         try body(run)
       }
       if !atEnd {

@@ -49,6 +49,7 @@ package struct TraceContents: Sendable {
     sum.found &+= more.found
     sum.enabled &+= more.enabled
     sum.refused += more.refused
+    sum.registers &+= more.registers
     sites = sum
   }
 

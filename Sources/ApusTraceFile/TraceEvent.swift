@@ -18,6 +18,8 @@ package struct TraceEvent: Sendable, Hashable {
     case unmatched = 6
     /// An event of a later version.
     case unknown = 7
+    /// The next event, an entry or a tail call, has the register file `value` of this chunk.
+    case registers = 8
   }
 
   /// Counter, or nanoseconds since the first anchor, as asked of the stream; without meaning (0 in a trace

@@ -42,6 +42,9 @@
 /// 5. *time steps* of returns, predicted or not. Both time columns are empty in untimed chunks.
 /// 6. *wide steps*.
 ///
+/// A call on the regs path has an extended event of subkind 5 (`registers`) right before its own: the number of its register
+/// file in the chunk of kind `payloads` that comes before the chunk.
+///
 /// **Prediction**: writer and reader keep 8 rings of the last 1024 functions entered, empty when a chunk
 /// starts, the first one current. An entry pushes; a tail call replaces the newest (or pushes on an empty
 /// ring); a return that names the newest is predicted, and pops it; another one pops down to its function, if
@@ -57,6 +60,8 @@ package enum TraceFormat {
   package static let version: UInt32 = 1
   /// The required features that this reader knows.
   package static let knownFeatures: UInt64 = 0
+  /// The feature, which a reader may ignore, of a file with register files.
+  package static let registersFeature: UInt64 = 1
   /// Size of the file's header.
   package static let headerSize = 96
   /// Size of a chunk's header.
@@ -107,7 +112,7 @@ package enum ChunkKind: UInt16, Sendable, CaseIterable {
   case anchor = 11
   /// Nothing follows.
   case end = 12
-  /// Reserved for captured registers and arguments.
+  /// ``RegisterFiles`` of the calls in the next chunk, which is one of events.
   case payloads = 13
 }
 
@@ -125,4 +130,6 @@ package struct ChunkFlags: OptionSet, Sendable, Hashable {
   package static let returns = ChunkFlags(rawValue: 4)
   /// There are `stack` events among them.
   package static let stacks = ChunkFlags(rawValue: 8)
+  /// There are `registers` events among them; the chunk before this one has the register files.
+  package static let registers = ChunkFlags(rawValue: 16)
 }

@@ -13,6 +13,8 @@ struct TraceIndexer {
   private(set) var chunks: [EventChunk] = []
   private(set) var damage: [TraceDamage] = []
   private(set) var sawEnd = false
+  /// The last chunk of payloads.
+  private var payload: EventChunk.Payload?
 
   init(path: String, file: InputFile, fileSize: UInt64) {
     self.path = path
@@ -109,10 +111,18 @@ struct TraceIndexer {
       return .next(next)
     }
     switch kind {
-    case .events: chunks.append(EventChunk(offset: offset, header: header))
+    case .events:
+      var chunk = EventChunk(offset: offset, header: header)
+      if header.flags.contains(.registers), let before = self.payload, before.header.thread == header.thread,
+        before.header.sequence &+ 1 == header.sequence
+      {
+        chunk.registers = before
+      }
+      chunks.append(chunk)
+    case .payloads: self.payload = EventChunk.Payload(offset: offset, header: header)
     case .end: sawEnd = true
     default:
-      guard let bytes = unsafe unpack(payload, size: Int(header.rawSize)) else {
+      guard let bytes = unsafe unpacker.unpack(payload, size: Int(header.rawSize)) else {
         return .damaged(.badCompression)
       }
       do {
@@ -122,13 +132,6 @@ struct TraceIndexer {
       }
     }
     return .next(next)
-  }
-
-  private func unpack(_ payload: UnsafeRawBufferPointer, size: Int) -> [UInt8]? {
-    if payload.count == size { return unsafe [UInt8](payload) }
-    var bytes = [UInt8](repeating: 0, count: size)
-    let done = unsafe bytes.withUnsafeMutableBytes { unsafe unpacker.unpack(payload, to: $0) }
-    return done ? bytes : nil
   }
 
   /// The next offset at which a whole chunk header stands.

@@ -18,6 +18,8 @@ package enum EventOrder: Sendable {
   package let flags: ChunkFlags
   /// The thread has no more events after these.
   package let isLast: Bool
+  /// The register files that `registers` events name, if they were asked for.
+  package let registers: RegisterFiles?
   /// The events; the memory is valid only while the run is being looked at.
   package let events: UnsafeBufferPointer<TraceEvent>
 }
@@ -26,12 +28,15 @@ extension TraceReader {
   /// Gives all events of the chosen threads (nil: of all) to `body`, with times in nanoseconds since the
   /// first anchor, or in ticks if `inTicks`. Stops at the first chunk that cannot be decoded, and returns
   /// what is wrong with it.
+  ///
+  /// - Parameter registers: whether register files are wanted too.
   package func forEachRun<Failure: Error>(
-    order: EventOrder, threads: Set<UInt32>? = nil, inTicks: Bool = false,
+    order: EventOrder, threads: Set<UInt32>? = nil, inTicks: Bool = false, registers: Bool = false,
     _ body: (EventRun) throws(Failure) -> Void
   ) throws(Failure) -> TraceDamage? {
     var chosen = chunks
     if let threads { chosen = chosen.filter { threads.contains($0.header.thread) } }
+    if !registers { for index in chosen.indices { chosen[index].registers = nil } }
     let scale = inTicks ? nil : clock.scale
     let severalThreads = Set(chosen.map { $0.header.thread }).count > 1
     let byTime: Bool
@@ -64,7 +69,7 @@ extension TraceReader {
       left[header.thread] = rest
       let run = unsafe EventRun(
         thread: header.thread, process: header.process, flags: header.flags, isLast: rest == 0,
-        events: chunk.events)
+        registers: chunk.registers, events: chunk.events)
       try body(run)
     }
     return nil

@@ -6,6 +6,16 @@ package struct EventChunk: Sendable, Hashable {
   package var offset: UInt64
   /// The header.
   package var header: ChunkHeader
+  /// Where the chunk with its register files is, and that one's header.
+  package var registers: Payload?
+
+  /// A chunk of another kind that belongs to it.
+  package struct Payload: Sendable, Hashable {
+    /// Offset of the chunk's header.
+    package var offset: UInt64
+    /// The header.
+    package var header: ChunkHeader
+  }
 }
 
 /// Reads a trace file, finished or not; see ``TraceFormat``.
@@ -63,6 +73,9 @@ package final class TraceReader: Sendable {
 
   /// Whether any events have times.
   package var isTimed: Bool { chunks.contains { $0.header.flags.contains(.timed) } }
+
+  /// Whether any calls were recorded with their registers.
+  package var hasRegisters: Bool { chunks.contains { $0.header.flags.contains(.registers) } }
 
   /// Whether any events have returns.
   package var hasReturns: Bool { chunks.contains { $0.header.flags.contains(.returns) } }

@@ -183,6 +183,7 @@ extension SitesRecord: TraceRecord {
       fields.put(refusal.function)
       fields.put(refusal.module)
     }
+    fields.put(registers)
   }
   init(from fields: inout ByteReader) throws(ByteError) {
     found = try fields.number()
@@ -192,6 +193,8 @@ extension SitesRecord: TraceRecord {
       refused.append(
         Refusal(reason: try fields.text(), function: try fields.text(), module: try fields.text()))
     }
+    // Files from before there was a regs path do not say.
+    registers = fields.isAtEnd ? 0 : try fields.number()
   }
 }
 

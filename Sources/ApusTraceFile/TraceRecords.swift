@@ -176,9 +176,12 @@ package struct SitesRecord: Sendable, Hashable {
   package var enabled: UInt64
   /// Every site that was refused.
   package var refused: [Refusal]
+  /// Of the enabled ones, those on the regs path.
+  package var registers: UInt64
 
   /// A summary.
-  package init(found: UInt64, enabled: UInt64, refused: [Refusal]) {
+  package init(found: UInt64, enabled: UInt64, refused: [Refusal], registers: UInt64 = 0) {
+    self.registers = registers
     self.found = found
     self.enabled = enabled
     self.refused = refused

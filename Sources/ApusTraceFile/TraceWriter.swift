@@ -12,7 +12,7 @@ package final class TraceWriter {
   private let path: String
   private let file: OutputFile
   private let budget: Int
-  private let encoder = EventEncoder()
+  private let encoder: EventEncoder
   private let packer = Compressor(.matches)
   private var output = Block(size: 1 << 20)
   private var pending: [UInt32: PendingWords] = [:]
@@ -32,12 +32,15 @@ package final class TraceWriter {
   /// Opens the file, or creates it, and writes its header. `budget` bounds the bytes of words that wait to be written,
   /// over all threads together.
   ///
+  /// - Parameter registers: what the words of register files are, if there may be some.
   /// - Parameter replacing: false: what stands in the file stays until ``replace()``; what is written is held until then.
   package init(
-    path: String, clock: ClockDescription, budget: Int = 64 << 20, replacing: Bool = true
+    path: String, clock: ClockDescription, budget: Int = 64 << 20, registers: RegisterNames? = nil,
+    replacing: Bool = true
   ) throws(TraceWriteError) {
     self.path = path
     self.budget = budget
+    encoder = EventEncoder(registers ?? RegisterNames(names: [], arguments: []))
     do {
       file = try OutputFile(opening: path)
     } catch {
@@ -48,6 +51,7 @@ package final class TraceWriter {
     unsafe header.bytes.copyBytes(from: TraceFormat.magic)
     unsafe store(TraceFormat.byteOrder, header.base, 8)
     unsafe store(TraceFormat.version, header.base, 12)
+    unsafe store(registers == nil ? 0 : TraceFormat.registersFeature, header.base, 24)
     unsafe store(UInt32(TraceFormat.headerSize), header.base, 32)
     unsafe store(clock.kind.rawValue, header.base, 36)
     unsafe store(clock.frequency, header.base, 40)
@@ -148,7 +152,7 @@ package final class TraceWriter {
     var rest = unsafe batch[...]
     // Large batches are encoded where they stand.
     while unsafe state.count + rest.count >= Self.chunkWords {
-      let room = TraceFormat.maximumEvents - state.count
+      let room = TraceFormat.maximumEvents - 1 - state.count
       let part = unsafe UnsafeBufferPointer(rebasing: rest.prefix(max(0, room)))
       unsafe rest = rest.dropFirst(part.count)
       unsafe try encode(state, then: part, drainCounter: drainCounter)
@@ -170,6 +174,11 @@ package final class TraceWriter {
     unsafe encoder.add(more, drainCounter: drainCounter)
     pendingBytes += state.capacity - before
     var header = ChunkHeader(.events, flags: flags, process: state.process, thread: state.thread)
+    let registers = encoder.registers
+    if registers.count > 0 {
+      try write([registers], process: state.process, thread: state.thread)
+      header.flags.insert(.registers)
+    }
     state.clock = encoder.finish(&header, into: &output, at: TraceFormat.chunkHeaderSize)
     if header.events > 0 { try emit(&header) }
   }

@@ -61,4 +61,12 @@ import CZstd
       context, target.baseAddress, target.count, source.baseAddress, source.count)
     return ZSTD_isError(size) == 0 && size == target.count
   }
+
+  /// Unpacks a payload that is packed unless it has its unpacked size; nil if it is not valid.
+  func unpack(_ source: UnsafeRawBufferPointer, size: Int) -> [UInt8]? {
+    if source.count == size { return unsafe [UInt8](source) }
+    var bytes = [UInt8](repeating: 0, count: size)
+    let done = unsafe bytes.withUnsafeMutableBytes { unsafe unpack(source, to: $0) }
+    return done ? bytes : nil
+  }
 }

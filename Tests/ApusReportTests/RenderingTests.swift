@@ -123,7 +123,7 @@ import Testing
     for part in [
       #""calls":5"#, #""lost":0"#, #""threads":1"#, #""duration_ns":8000"#, #""level":"graph""#,
       #""timed":true"#, #""complete":true"#, #""slow_paths":{}"#, "\"bytes\":\(reader.fileSize)",
-      #""sites":{"found":0,"enabled":0,"refused":{}"#,
+      #""sites":{"found":0,"enabled":0,"registers":0,"refused":{}"#,
     ] {
       #expect(json.contains(part), "\(part)")
     }

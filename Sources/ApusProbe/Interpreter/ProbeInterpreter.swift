@@ -66,7 +66,8 @@ package struct ProbeInterpreter: Sendable {
   package init(
     _ entry: LinkedPrograms.Entry, at index: Int = 0, of programs: LinkedPrograms, threadPointer: UInt64,
     frameAddress: UInt64,
-    arguments: InlineArray<6, UInt64> = InlineArray(repeating: 0), registerFile: UInt64 = 0, time: UInt64 = 1, timeStep: UInt64 = 1,
+    arguments: InlineArray<6, UInt64> = InlineArray(repeating: 0), registerFile: UInt64 = 0, time: UInt64 = 1,
+    timeStep: UInt64 = 1,
     seed: UInt64 = 1
   ) {
     self.programs = programs

@@ -42,6 +42,8 @@ public struct EventWord: RawRepresentable, Sendable, Hashable {
     case stack = 3
     /// A frame returned that the thread did not have open; the next word says which function.
     case unmatched = 4
+    /// Half a word of the register file of the call whose entry or tail call follows; see ``registers(_:remaining:)``.
+    case registers = 5
   }
 
   /// Bits 0–1.
@@ -73,6 +75,25 @@ public struct EventWord: RawRepresentable, Sendable, Hashable {
   @inlinable public var payload: UInt64 { (rawValue >> Self.payloadShift) & ((1 << Self.payloadBits) - 1) }
   /// The low bits of the time-stamp counter.
   @inlinable public var time: UInt64 { rawValue >> Self.timeShift }
+
+  /// Half a register: 32 bits of a register file, in the place of bits 32 to 63. The call's register file comes before its
+  /// entry or tail call, in one piece with it (nothing of the thread stands in between): for each word first the lower half,
+  /// then the upper one.
+  ///
+  /// ```
+  ///  63                        32 31   26 25                8 7      2 1   0
+  /// +----------------------------+-------+-------------------+--------+-----+
+  /// | half a word                |   0   | halves to come    |    5   |  3  |
+  /// +----------------------------+-------+-------------------+--------+-----+
+  /// ```
+  ///
+  /// - Parameter remaining: how many halves follow; the last one has 0.
+  public static func registers(_ half: UInt32, remaining: Int) -> EventWord {
+    EventWord(
+      rawValue: EventWord(.registers, payload: UInt64(remaining), time: 0).rawValue | UInt64(half) << 32)
+  }
+  /// The half of a register that the word holds; see ``registers(_:remaining:)``.
+  @inlinable public var half: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 
   /// What stands in a frame whose return is no event: a padding, whose bit 0 no return has.
   package static let unlogged = EventWord(.padding, payload: 0, time: 0)

@@ -1,4 +1,5 @@
 package import ApusCore
+package import ApusISA
 
 extension Architecture {
   /// Whether ``ProbeInstruction/threadPointer(_:)`` is the word that the thread pointer points to, which is itself in every C
@@ -201,6 +202,31 @@ package enum SharedControl {
   package static let size: Int32 = 4096
 }
 
+/// The register file that stubs on the regs path write and log.
+package struct RegisterRecord: Sendable, Hashable {
+  /// How many words.
+  package var count: Int
+  /// How far below the frame address it begins.
+  package var frameBytes: Int32
+  /// Which word is the program counter.
+  package var programCounter: Int
+
+  package init(count: Int, frameBytes: Int32, programCounter: Int) {
+    self.count = count
+    self.frameBytes = frameBytes
+    self.programCounter = programCounter
+  }
+
+  /// What an architecture's stubs write.
+  package init(_ layout: RegisterFileLayout) {
+    self.init(
+      count: layout.recorded, frameBytes: Int32(layout.frameBytes), programCounter: layout.programCounter)
+  }
+
+  /// The bytes of its events, the call's own included.
+  package var eventBytes: Int32 { Int32(8 * (2 * count + 1)) }
+}
+
 /// What the programs must know of one session: addresses in the traced process, and the policy.
 package struct ProbeEnvironment: Sendable, Hashable {
   /// The first thread context.
@@ -227,12 +253,16 @@ package struct ProbeEnvironment: Sendable, Hashable {
   package var waitsForRoom: Bool
   /// How many traced frames may be open at once, if limited.
   package var depthLimit: Int32?
+  /// What is logged of the registers on the regs path.
+  package var registers: RegisterRecord
 
   package init(
     contexts: Address, chunkTable: Address, chunkBits: UInt8, mirror: Address, control: Address,
     lostCalls: Address, sharedCounts: Address, slowReturn: Address, arena: AddressRange, isTimed: Bool,
-    waitsForRoom: Bool, depthLimit: Int32? = nil
+    waitsForRoom: Bool, depthLimit: Int32? = nil,
+    registers: RegisterRecord = RegisterRecord(RegisterFileLayout(.x86_64))
   ) {
+    self.registers = registers
     self.contexts = contexts
     self.chunkTable = chunkTable
     self.chunkBits = chunkBits

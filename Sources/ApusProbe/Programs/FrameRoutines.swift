@@ -89,7 +89,8 @@ extension Routine {
 
   /// Everything that the fast entry path does not do: no context, no session (a forked child), another window, a tail
   /// call, frames that were left, a full buffer.
-  static func enterProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+  static func enterProgram(_ environment: ProbeEnvironment, _ routine: Routine = .enter) -> ProbeProgram {
+    let log = routine == .enter ? Routine.log : .logRegisters
     var b = ProgramBuilder()
     let pass = b.label()
     let lost = b.label()
@@ -150,7 +151,8 @@ extension Routine {
     b.move(.v0, .v4)
     b.shiftLeft(.v0, UInt8(EventWord.functionShift))
     b.or(.v0, .immediate(Int32(EventWord.Kind.entry.rawValue)))
-    b.call(.log)
+    if log == .logRegisters { b.move(.v2, .v5) }
+    b.call(log)
     // With a depth limit, a frame whose entry was lost counts as one, but its return is no event.
     let unlogged = b.label()
     let counted = b.label()
@@ -214,7 +216,8 @@ extension Routine {
       b.and(.v3, .immediate(Int32(EventWord.unloggedBit)))
       b.or(.v0, .v3)
     }
-    b.call(.log)
+    if log == .logRegisters { b.move(.v2, .v5) }
+    b.call(log)
     b.branch(.v0, .equal, .immediate(0), lost)
     b.load(.v0, .v6, StackChunk.frame)
     b.shiftRight(.v0, StackChunk.hasOuterBit)
@@ -254,7 +257,7 @@ extension Routine {
     b.place(same)
     b.constant(.v0, UInt64(EntryVerdict.passThrough.rawValue))
     b.emit(.returnFromRoutine)
-    return b.program("enter", .routine)
+    return b.program(routine.rawValue, .routine)
   }
 
   /// Finds the caller's return address of the frame in v2, whatever happened, and closes the frame.

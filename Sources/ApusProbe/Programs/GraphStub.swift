@@ -244,7 +244,7 @@ extension ProgramBuilder {
   ///
   /// A root frame that was left without returning is noticed when a frame at or above it appears on the same stack. What a
   /// root ends with by a tail call stands at its frame too, and returns to us.
-  fileprivate mutating func rootFilter(isRoot: Bool, pass: ProbeLabel) {
+  mutating func rootFilter(isRoot: Bool, pass: ProbeLabel) {
     let recorded = label()
     let unset = label()
     load(.v0, .v1, ThreadContext.rootFrame)

@@ -118,18 +118,26 @@ extension Routine {
   ///    that, or when it was lost itself, the stack chunk, before anything else; the limit stays 0 until then.
   /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
   ///    owner word says that it has died or ended, or patience is over; then nobody waits any more.
-  static func logProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+  ///
+  /// ``Routine/logRegisters`` does the same for the several events of a call with its register file, which stand side by side.
+  /// Where the buffer's end is too near for them, it is filled up first (``ProgramBuilder/fillUp(_:lost:again:)``).
+  static func logProgram(_ environment: ProbeEnvironment, _ routine: Routine = .log) -> ProbeProgram {
+    let size = routine == .log ? 8 : environment.registers.eventBytes
     var b = ProgramBuilder()
     let lost = b.label()
     let full = b.label()
     let noRoom = b.label()
     b.move(.v4, .v0)
+    if routine != .log {
+      b.move(.v7, .v2)
+      b.subtract(.v7, .immediate(environment.registers.frameBytes))
+    }
     b.load(.v0, .v1, ThreadContext.session)
     b.branch(.v0, .equal, .immediate(0), lost)
     b.constant(.v5, 0)
     let retry = b.here()
     b.stampedWord(.v2, low: .v4, environment, scratch: .v0)
-    b.append(full: full)
+    if routine == .log { b.append(full: full) } else { b.appendRegisters(environment.registers, full: full) }
     b.constant(.v0, 1)
     b.emit(.returnFromRoutine)
 
@@ -139,6 +147,7 @@ extension Routine {
     let raise = b.label()
     let gap = b.label()
     let stack = b.label()
+    let tooNear = b.label()
     // Restartable, like what follows: a handler may go round the buffer too. The limit that held at the end holds no more.
     let turn = b.here()
     b.load(.v0, .v1, ThreadContext.position)
@@ -158,15 +167,28 @@ extension Routine {
     b.branch(.v2, .below, .v3, ahead)
     b.add(.v6, .v3)
     b.subtract(.v6, .v2)
-    b.branch(.v6, .below, .immediate(16), noRoom)
+    b.branch(.v6, .below, .immediate(size + 8), noRoom)
+    if routine != .log {
+      b.load(.v6, .v1, ThreadContext.bufferEnd)
+      b.subtract(.v6, .v2)
+    }
     b.load(.v2, .v1, ThreadContext.bufferEnd)
-    b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), raise)
+    if routine == .log {
+      b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), raise)
+    } else {
+      let behind = b.label()
+      b.branch(.v3, .equal, .at(.v1, ThreadContext.bufferBase), behind)
+      b.branch(.v6, .below, .immediate(size), tooNear)
+      b.jump(raise)
+      b.place(behind)
+      b.branch(.v6, .below, .immediate(size + 8), noRoom)
+    }
     b.subtract(.v2, .immediate(8))
     b.jump(raise)
     b.place(ahead)
     b.move(.v6, .v3)
     b.subtract(.v6, .v2)
-    b.branch(.v6, .below, .immediate(16), noRoom)
+    b.branch(.v6, .below, .immediate(size + 8), noRoom)
     b.move(.v2, .v3)
     b.subtract(.v2, .immediate(8))
     b.place(raise)
@@ -210,6 +232,10 @@ extension Routine {
     b.appendOwed(full: full) { $0.storeConstant(.v1, ThreadContext.stackOwed, 0) }
     b.jump(full)
 
+    if routine != .log {
+      b.place(tooNear)
+      b.fillUp(size, lost: lost, again: full)
+    }
     b.place(noRoom)
     if environment.waitsForRoom {
       let waiting = b.label()
@@ -238,7 +264,7 @@ extension Routine {
     b.place(lost)
     b.constant(.v0, 0)
     b.emit(.returnFromRoutine)
-    return b.program("log", .routine)
+    return b.program(routine.rawValue, .routine)
   }
 
   /// A return that cannot be logged is owed to the reader: nothing is logged before it (the limit of 0 sees to that).
@@ -256,12 +282,16 @@ extension Routine {
     return b.program("logReturn", .routine)
   }
 
-  static func logEntryProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+  static func logEntryProgram(
+    _ environment: ProbeEnvironment, _ routine: Routine = .logEntry
+  ) -> ProbeProgram {
+    let log = routine == .logEntry ? Routine.log : .logRegisters
     var b = ProgramBuilder()
     let missing = b.label()
     let lost = b.label()
     let done = b.label()
     b.move(.v4, .v0)
+    if log == .logRegisters { b.move(.v5, .v2) }
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), missing)
     b.load(.v0, .v1, ThreadContext.session)
@@ -269,7 +299,8 @@ extension Routine {
     b.move(.v0, .v4)
     b.shiftLeft(.v0, UInt8(EventWord.functionShift))
     b.or(.v0, .immediate(Int32(EventWord.Kind.entry.rawValue)))
-    b.call(.log)
+    if log == .logRegisters { b.move(.v2, .v5) }
+    b.call(log)
     b.branch(.v0, .notEqual, .immediate(0), done)
     b.jump(lost)
     b.place(missing)
@@ -278,7 +309,7 @@ extension Routine {
     b.countLost(function: .v4, environment, scratch: .v0)
     b.place(done)
     b.emit(.returnFromRoutine)
-    return b.program("logEntry", .routine)
+    return b.program(routine.rawValue, .routine)
   }
 
   static func countProgram(_ environment: ProbeEnvironment) -> ProbeProgram {

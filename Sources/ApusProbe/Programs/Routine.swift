@@ -21,6 +21,12 @@ package enum Routine: String, Sendable, CaseIterable {
   case arm
   /// v0: function, v2: frame, v3: return address → v0: an ``EntryVerdict``; v3: what to return to.
   case enter
+  /// Like ``log``, but an entry or a tail call together with the register file. v2: frame.
+  case logRegisters
+  /// Like ``enter``, on the regs path.
+  case enterRegisters
+  /// Like ``logEntry``, on the regs path. v2: frame.
+  case logEntryRegisters
   /// v2: frame → v3: the caller's return address; the return is logged.
   case exit
   /// v0: a return event without its time, v1: context; logs it or notes that it was lost.
@@ -47,6 +53,9 @@ package enum Routine: String, Sendable, CaseIterable {
     case .findContext: Self.findContextProgram(environment)
     case .isOurs: Self.isOursProgram(environment)
     case .log: Self.logProgram(environment)
+    case .logRegisters: Self.logProgram(environment, .logRegisters)
+    case .enterRegisters: Self.enterProgram(environment, .enterRegisters)
+    case .logEntryRegisters: Self.logEntryProgram(environment, .logEntryRegisters)
     case .logStack: Self.logStackProgram(environment)
     case .switchWindow: Self.switchWindowProgram(environment)
     case .leaveFrames: Self.leaveFramesProgram(environment)

@@ -1,3 +1,5 @@
+import ApusTraceFile
+
 /// An open call.
 struct Frame {
   /// The function's identifier.
@@ -38,6 +40,14 @@ protocol FrameVisitor {
   mutating func spend(_ duration: UInt64, tag: UInt64)
 }
 
+/// A call's registers.
+struct RecordedRegisters {
+  /// What the words are.
+  var names: RegisterNames
+  /// As they were at the call site.
+  var words: ArraySlice<UInt64>
+}
+
 /// A thread of the trace.
 final class ThreadState {
   /// Counted from 0 in the order of first events.
@@ -48,6 +58,8 @@ final class ThreadState {
   let process: UInt32
   /// The time of its last event.
   var lastTime: UInt64
+  /// The register file of its next call, if that has one and somebody asked for it.
+  var registers: RecordedRegisters?
   /// The stack it is on, and the one it started on.
   var current: FrameStack
   let implicit: FrameStack

@@ -109,7 +109,7 @@ struct FrameMachine<Visitor: FrameVisitor> {
         continue
       }
       stack.count = count
-      rare(event, time, thread)
+      rare(event, time, thread, run)
       stack = thread.current
       unsafe frames = stack.base
       count = stack.count
@@ -123,6 +123,7 @@ struct FrameMachine<Visitor: FrameVisitor> {
     for index in unsafe 0..<run.events.count {
       let event = unsafe run.events[index]
       if timed { thread.lastTime = event.time }
+      if event.kind == .registers { note(event, run, thread) }
       guard event.kind == .entry || event.kind == .tail else { continue }
       let frame = Frame(
         function: event.value,
@@ -133,7 +134,16 @@ struct FrameMachine<Visitor: FrameVisitor> {
     }
   }
 
-  private mutating func rare(_ event: TraceEvent, _ time: UInt64, _ thread: ThreadState) {
+  /// The next call's registers.
+  private func note(_ event: TraceEvent, _ run: EventRun, _ thread: ThreadState) {
+    thread.registers = run.registers.flatMap { files in
+      files[Int(event.value)].map { RecordedRegisters(names: files.names, words: $0) }
+    }
+  }
+
+  private mutating func rare(
+    _ event: TraceEvent, _ time: UInt64, _ thread: ThreadState, _ run: EventRun
+  ) {
     let stack = thread.current
     switch event.kind {
     case .entry, .unknown: break
@@ -150,6 +160,7 @@ struct FrameMachine<Visitor: FrameVisitor> {
         from = chunk.parent
       }
     case .stack: select(event.value, thread)
+    case .registers: note(event, run, thread)
     case .unmatched: anomalies.unmatchedReturns += 1
     }
   }

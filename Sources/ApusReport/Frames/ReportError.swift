@@ -50,12 +50,12 @@ extension TraceReader {
   /// Runs a visitor over the events, until they end or nobody reads `sink` any more.
   func visit<Visitor: FrameVisitor, Failure: Error>(
     _ visitor: Visitor, order: EventOrder, threads: ThreadSelection, for sink: TextSink? = nil,
-    after each: (inout Visitor) throws(Failure) -> Void
+    registers: Bool = false, after each: (inout Visitor) throws(Failure) -> Void
   ) throws(Failure) -> (Visitor, ReportOutcome) {
     var machine = FrameMachine(visitor)
     var found: TraceDamage?
     do throws(VisitStop<Failure>) {
-      found = try forEachRun(order: order, threads: threads.keys(in: self)) {
+      found = try forEachRun(order: order, threads: threads.keys(in: self), registers: registers) {
         (run) throws(VisitStop<Failure>) in
         machine.take(run)
         do throws(Failure) {

@@ -1,3 +1,4 @@
+import ApusCore
 package import ApusTraceFile
 
 /// Options of `replay`.
@@ -33,7 +34,8 @@ package enum ReplayReport {
     case .text:
       let visitor = ReplayTextVisitor(names: names, sink: sink, timed: reader.isTimed, color: options.color)
       visitor.heading()
-      (_, outcome) = reader.visit(visitor, order: .time, threads: options.threads, for: sink) { _ in }
+      (_, outcome) = reader.visit(visitor, order: .time, threads: options.threads, for: sink, registers: true)
+      { _ in }
     case .json:
       outcome = try writeJSON(reader, options, names, to: sink)
     }
@@ -51,7 +53,9 @@ package enum ReplayReport {
     }
     try spill.rewind()
     let second = ReplayJSONVisitor(names: names, sink: sink, timed: reader.isTimed, spill: spill)
-    let (_, outcome) = try reader.visit(second, order: .time, threads: options.threads, for: sink) {
+    let (_, outcome) = try reader.visit(
+      second, order: .time, threads: options.threads, for: sink, registers: true
+    ) {
       (_) throws(ReportError) in try spill.check()
     }
     return outcome
@@ -72,6 +76,7 @@ private struct ReplayTextVisitor: FrameVisitor {
     var tag: UInt64
     var function: UInt32
     var depth: UInt32
+    var registers: RecordedRegisters?
   }
 
   init(names: FunctionNames, sink: TextSink, timed: Bool, color: ColorMode) {
@@ -103,6 +108,19 @@ private struct ReplayTextVisitor: FrameVisitor {
     guard Int(thread.index) < pending.count, let call = pending[Int(thread.index)] else { return }
     pending[Int(thread.index)] = nil
     line(nil, thread, call.depth, signature(call.function) + " {")
+    writeArguments(call, thread)
+  }
+
+  /// The registers of integer arguments, on a line of their own.
+  private func writeArguments(_ call: Pending, _ thread: ThreadState) {
+    guard let registers = call.registers else { return }
+    let arguments = registers.names.arguments.filter {
+      registers.words.indices.contains(registers.words.startIndex + $0)
+    }
+    let text = arguments.map {
+      registers.names.names[$0] + "=0x" + String(registers.words[registers.words.startIndex + $0], radix: 16)
+    }
+    line(nil, thread, call.depth, color.paint("  " + text.joined(separator: " "), .faint))
   }
 
   private func signature(_ function: UInt32) -> String {
@@ -116,7 +134,9 @@ private struct ReplayTextVisitor: FrameVisitor {
     writePending(thread)
     while pending.count <= Int(thread.index) { pending.append(nil) }
     serial += 1
-    pending[Int(thread.index)] = Pending(tag: serial, function: function, depth: depth)
+    pending[Int(thread.index)] = Pending(
+      tag: serial, function: function, depth: depth, registers: thread.registers)
+    thread.registers = nil
     return serial
   }
 
@@ -131,10 +151,12 @@ private struct ReplayTextVisitor: FrameVisitor {
     let duration = end == .returned || end == .unwound ? time &- frame.start : nil
     let isLeaf = Int(thread.index) < pending.count && pending[Int(thread.index)]?.tag == frame.tag
     if isLeaf {
+      let call = pending[Int(thread.index)]
       pending[Int(thread.index)] = nil
       line(
         duration, thread, frame.depth,
         signature(frame.function) + ";" + (note.isEmpty ? "" : " /* \(note) */"))
+      if let call { writeArguments(call, thread) }
     } else {
       // The end of the trace closes frames for a thread that has none of its own left.
       if thread.index != .max { writePending(thread) }
@@ -188,6 +210,8 @@ private struct ReplayJSONVisitor: FrameVisitor {
     _ function: UInt32, time: UInt64, depth: UInt32, parent: Frame?, thread: ThreadState, stack: FrameStack
   ) -> UInt64 {
     let duration = spill.next()
+    let registers = thread.registers
+    thread.registers = nil
     guard !sink.isClosed else { return 0 }
     line.removeAll(keepingCapacity: true)
     line.append(contentsOf: "{\"tid\":\(names.tid(thread.key)),\"depth\":\(depth),".utf8)
@@ -198,9 +222,22 @@ private struct ReplayJSONVisitor: FrameVisitor {
       line.append(contentsOf: ",\"duration_ns\":".utf8)
       line.append(contentsOf: (duration.map { String($0) } ?? "null").utf8)
     }
+    if let registers { append(registers) }
     line.append(contentsOf: "}\n".utf8)
     sink.write(line)
     return 0
+  }
+
+  /// `,"regs":{"rax":"0x…",…}`
+  private mutating func append(_ registers: RecordedRegisters) {
+    var json = JSONWriter()
+    json.object { json in
+      for (name, word) in zip(registers.names.names, registers.words) {
+        json.member(name, "0x" + String(word, radix: 16))
+      }
+    }
+    line.append(contentsOf: ",\"regs\":".utf8)
+    line.append(contentsOf: json.bytes.dropLast())
   }
 
   func leave(_ frame: Frame, time: UInt64, end: FrameEnd, thread: ThreadState, stack: FrameStack) {}

@@ -92,6 +92,7 @@ package enum InfoReport {
       json.object("sites") { json in
         json.member("found", contents.sites?.found ?? 0)
         json.member("enabled", contents.sites?.enabled ?? 0)
+        json.member("registers", contents.sites?.registers ?? 0)
         let refused = contents.sites.map(refusals) ?? []
         json.object("refused") { json in
           for (reason, functions) in refused { json.member(reason, functions.count) }
@@ -145,7 +146,9 @@ package enum InfoReport {
     let perCall = reader.calls == 0 ? "" : ", \(ratio(reader.fileSize, reader.calls)) a call"
     line("bytes", "\(reader.fileSize)\(perCall)")
     if let sites = contents.sites {
-      line("sites", "\(sites.found) found, \(sites.enabled) enabled, \(sites.refused.count) refused")
+      let registers = sites.registers == 0 ? "" : " (\(sites.registers) with registers)"
+      line(
+        "sites", "\(sites.found) found, \(sites.enabled) enabled\(registers), \(sites.refused.count) refused")
       for (reason, functions) in refusals(sites) {
         sink.write("  \(functions.count) × \(reason):\n")
         for function in functions { sink.write("    \(function.function) [\(function.module)]\n") }

@@ -76,13 +76,17 @@ enum ModelLayout {
   static func counters(_ thread: Int) -> UInt64 { counters + UInt64(thread) * counterDistance }
   static func ring(_ thread: Int) -> UInt64 { rings + UInt64(thread) * ringDistance }
 
+  /// A small register file: a word that tells calls apart, and the program counter.
+  static let registers = RegisterRecord(count: 2, frameBytes: 16, programCounter: 1)
+  /// The call site of a function.
+  static func site(_ function: Int) -> UInt64 { 0x9000_0000_0000 + UInt64(function) * 64 }
   /// The environment of a session.
   static func environment(timed: Bool, waits: Bool, depthLimit: Int32?) -> ProbeEnvironment {
     ProbeEnvironment(
       contexts: contexts, chunkTable: chunkTable, chunkBits: chunkBits, mirror: mirror, control: control,
       lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn,
       arena: AddressRange(arena, arena + arenaSize), isTimed: timed, waitsForRoom: waits,
-      depthLimit: depthLimit)
+      depthLimit: depthLimit, registers: registers)
   }
 
   /// Every address that is mapped.

@@ -58,7 +58,7 @@ extension Scenarios {
       injections: [.handler(calls), .handler([.read] + calls), .reader]),
   ]
 
-  private static let roots: [Int: StubOptions] = {
+  static let roots: [Int: StubOptions] = {
     var options: [Int: StubOptions] = [:]
     for function in 0..<ProgramSet.functions { options[function, default: StubOptions()].root = .inside }
     options[2, default: StubOptions()].root = .root

@@ -21,7 +21,14 @@ struct ProgramSet: Sendable {
     stubs = (0..<Self.functions).map {
       switch scenario.level {
       case .count: .countStub(function: UInt32($0), environment: environment)
+      case .entry where scenario.recordsRegisters && $0 % 2 == 1:
+        .entryRegistersStub(
+          function: UInt32($0), site: ModelLayout.site($0), environment: environment)
       case .entry: .entryStub(function: UInt32($0), environment: environment)
+      case .graph where scenario.recordsRegisters && $0 % 2 == 1:
+        .graphRegistersStub(
+          function: UInt32($0), site: ModelLayout.site($0), options: scenario.options[$0] ?? StubOptions(),
+          environment: environment)
       case .graph:
         .graphStub(
           function: UInt32($0), options: scenario.options[$0] ?? StubOptions(), environment: environment)

@@ -10,14 +10,26 @@ struct StreamDecoder {
   var failure: String?
   private var stacks: [UInt64: [UInt32]] = [:]
   private var stack: UInt64 = .max
+  private var registers: [EventWord] = []
+  private var recordsRegisters = false
 
   /// The script's functions; the others are called by handlers only.
   static let ownFunctions: ClosedRange<UInt32> = 1...5
 
-  init(_ words: [UInt64], level: Level, isExact: Bool, isTimed: Bool, checksTime: Bool, mayStayOpen: Int?) {
+  init(
+    _ words: [UInt64], level: Level, isExact: Bool, isTimed: Bool, checksTime: Bool,
+    mayStayOpen: Int?, recordsRegisters: Bool
+  ) {
     var time: UInt64 = 0
+    self.recordsRegisters = recordsRegisters
     for raw in words {
       let word = EventWord(rawValue: raw)
+      if word.kind == .extended, word.subkind == .padding, word.time == 0 { continue }
+      if word.kind == .extended, word.subkind == .registers {
+        registers.append(word)
+        continue
+      }
+      checkRegisters(before: word)
       if isTimed ? checksTime && word.time < time : word.time != 0 {
         fail("time goes back or is none: \(raw)")
       }
@@ -28,6 +40,25 @@ struct StreamDecoder {
     if level == .graph, isExact, let mayStayOpen, stacks.values.reduce(0, { $0 + $1.count }) != mayStayOpen {
       fail("functions \(stacks) are open in the end, and not \(mayStayOpen)")
     }
+  }
+
+  /// A call on the regs path, and nothing else, has a whole register file of its own before it.
+  private mutating func checkRegisters(before word: EventWord) {
+    defer { registers = [] }
+    let isCall = word.kind == .entry || word.kind == .tail
+    guard recordsRegisters, isCall, word.function % 2 == 1 else {
+      if !registers.isEmpty { fail("registers without a call") }
+      return
+    }
+    let layout = ModelLayout.registers
+    guard registers.count == 2 * layout.count,
+      registers.enumerated().allSatisfy({ $1.payload == 2 * layout.count - 1 - $0 })
+    else { return fail("a torn register file: \(registers.map(\.payload))") }
+    let halves = registers.map { UInt64($0.half) }
+    if halves[0] != halves[1] || halves[0] & 15 != UInt64(word.function) {
+      fail("registers \(halves) of another call than \(word.function)'s")
+    }
+    if halves[3] << 32 | halves[2] != ModelLayout.site(Int(word.function)) { fail("another call site") }
   }
 
   private mutating func fail(_ what: String) {
@@ -71,7 +102,7 @@ struct StreamDecoder {
       stacks[stack, default: []].removeLast(min(open, Int(word.payload)))
     case .stack:
       stack = word.payload
-    case .unmatched, nil: fail("an unknown event \(word.rawValue)")
+    case .unmatched, .registers, nil: fail("an unknown event \(word.rawValue)")
     }
   }
 }

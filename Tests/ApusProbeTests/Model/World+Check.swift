@@ -54,7 +54,8 @@ extension World {
       let decoded = StreamDecoder(
         streams[context], level: scenario.level, isExact: scenario.isExact && abandonments == 0,
         isTimed: scenario.timed, checksTime: baseline == nil,
-        mayStayOpen: isClosed ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil)
+        mayStayOpen: isClosed ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil,
+        recordsRegisters: scenario.recordsRegisters)
       if let failure = decoded.failure { fail("stream \(context): \(failure)") }
       for (function, count) in decoded.entries.enumerated() { entries[function] += count }
       unwound += decoded.unwound

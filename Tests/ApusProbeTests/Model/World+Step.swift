@@ -119,7 +119,8 @@ extension World {
     arguments[0] = argument
     return ProbeInterpreter(
       entry, at: index, of: setup.linked, threadPointer: ModelLayout.threadPointers[threads[thread].context],
-      frameAddress: frame, arguments: arguments, seed: frame)
+      frameAddress: frame, arguments: arguments,
+      registerFile: frame - UInt64(ModelLayout.registers.frameBytes), seed: frame)
   }
 
   private mutating func endBody(_ thread: Int, _ fibre: Int, _ top: Int) {
@@ -151,6 +152,15 @@ extension World {
     return level
   }
 
+  /// What the lowered code of a stub on the regs path does first. Both halves of the first word say which call it is.
+  private mutating func writeRegisters(_ function: Int, _ frame: UInt64) {
+    guard setup.scenario.recordsRegisters, function % 2 == 1 else { return }
+    tokens += 1
+    let call = tokens * 16 + UInt64(function)
+    store(frame - UInt64(ModelLayout.registers.frameBytes), call << 32 | call)
+    store(frame - UInt64(ModelLayout.registers.frameBytes) + 8, 0)
+  }
+
   /// Notes a call, on a fibre where all open functions but the innermost `outside` are around it.
   private mutating func count(_ function: Int, on fibre: Int, outside: Int) {
     made[function] += 1
@@ -164,6 +174,7 @@ extension World {
     case .call(let function, let operations):
       count(function, on: fibre, outside: 0)
       var level = enter(.function, fibre, function: function, operations)
+      writeRegisters(function, level.frame)
       level.interpreter = machine(setup.stub(function), thread, frame: level.frame)
       fibres[fibre].levels.append(level)
     case .untraced(let operations):
@@ -175,6 +186,7 @@ extension World {
       fibres[fibre].levels[top].function = function
       fibres[fibre].levels[top].operations = operations
       fibres[fibre].levels[top].place = 0
+      writeRegisters(function, frame)
       fibres[fibre].levels[top].interpreter = machine(setup.stub(function), thread, frame: frame)
     case .tailGiveBack:
       fibres[fibre].levels[top].kind = .hook(.giveBack)

@@ -4,7 +4,10 @@ extension ProgramSet {
   /// The programs whose mutants must be found out: every one that is lowered.
   static let hunted: [String] =
     ["graph stub", "entry stub", "count stub", "slowReturn"] + Hook.allCases.map { "\($0) hook" }
-    + Routine.allCases.map(\.rawValue)
+    + Routine.allCases.map(\.rawValue).filter { !sameButForLog.contains($0) }
+
+  /// Those of the regs path that are other programs of the list, but that they call `logRegisters`.
+  private static let sameButForLog = [Routine.enterRegisters, .logEntryRegisters].map(\.rawValue)
 
   /// Those whose branches are changed too: all but the ones that look for frames and windows, most of whose branches
   /// bound a search.
@@ -23,7 +26,10 @@ extension ProgramSet {
       any = true
     }
     if name == "\(level) stub" {
-      for function in 1...8 { apply(&stubs[function], function) }
+      // Those of the regs path do nothing but call routines.
+      for function in 1...8 where !stubs[function].name.hasSuffix("Registers") {
+        apply(&stubs[function], function)
+      }
     } else if name == "slowReturn" {
       apply(&slowReturn)
     } else if let hook = Hook.allCases.first(where: { name == "\($0) hook" }), var program = hooks[hook] {
