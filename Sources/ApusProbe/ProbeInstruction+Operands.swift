@@ -71,7 +71,7 @@ extension ProbeInstruction {
       return Effect(reads: [Set(address.base), Set(expected), Set(desired)], spoils: Set(expected))
     case .timestamp(let d, let scratch):
       return Effect(writes: Set(d), spoils: Set(scratch).subtracting(Set(d)))
-    case .storeReturnAddress(let s):
+    case .storeReturnAddress(let s), .jumpAddress(let s):
       return Effect(reads: Set(s))
     case .call:
       return Effect(writes: .routine)
@@ -110,7 +110,7 @@ extension ProbeInstruction {
   /// Whether control never goes on to the next instruction.
   package var endsPath: Bool {
     switch self {
-    case .jump, .returnFromRoutine, .jumpBody, .leave: true
+    case .jump, .returnFromRoutine, .jumpBody, .jumpAddress, .leave: true
     default: false
     }
   }
@@ -120,7 +120,7 @@ extension ProbeInstruction {
     switch self {
     case .frameAddress, .loadReturnAddress, .storeReturnAddress, .callBody, .jumpBody, .leave:
       role != .routine
-    case .argument, .registerFile: role == .stub
+    case .argument, .registerFile, .jumpAddress: role == .stub
     case .returnFromRoutine: role == .routine
     default: true
     }

@@ -168,6 +168,9 @@ package enum ProbeInstruction: Sendable, Hashable {
   case callBody
   /// Stubs only: goes on with the body; the stub is over.
   case jumpBody
+  /// Stubs only: goes on at the address in the register instead of the body, with everything else as the body would find it; the
+  /// stub is over. What a jump between functions may change has the address: arm64 x17, ppc64le r12 and CTR.
+  case jumpAddress(ProbeRegister)
   /// Stubs only: returns to the (stored) return address; the stub is over.
   case leave
 }

@@ -24,3 +24,15 @@ func registerFileProgram(_ layout: RegisterFileLayout, window: Address, callsBod
   }
   return b.program("registerFile", .stub)
 }
+
+/// Sets the program counter in the register file whose address is in v0; also with a register of its own.
+func redirectingHandler(_ layout: RegisterFileLayout, to target: Address?) -> ProbeProgram {
+  var b = ProgramBuilder()
+  b.constant(.v6, target ?? 0)
+  if target != nil { b.store(.v0, Int32(layout.programCounter * 8), .v6) }
+  b.constant(.v1, 77)
+  b.constant(.v2, 78)
+  b.constant(.v3, 79)
+  b.emit(.returnFromRoutine)
+  return b.program("handler", .routine)
+}

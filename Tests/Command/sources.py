@@ -342,6 +342,39 @@ int main(void) {
 
 PLAIN = [FLAG]
 
+# Sets all registers to known values, calls a function that has a call site, and looks at them again: the exit status is the
+# number of the first that has changed (general registers from 1 on, vector registers from 21 on).
+GENERAL = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"]
+
+
+def known(register):
+    """What is in a general register at the call."""
+    return 0x1122334455667700 + GENERAL.index(register)
+
+
+def registers_assembly():
+    lines = [
+        ".text", ".globl callee", ".type callee, @function", "callee:", "0: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00", "ret",
+        ".size callee, .-callee", '.section __patchable_function_entries,"awo",@progbits,.text', ".p2align 3", ".quad 0b",
+        ".text", ".globl main", ".type main, @function", "main:",
+    ]
+    saved = ["rbp", "rbx", "r12", "r13", "r14", "r15"]
+    lines += [f"push %{name}" for name in saved]
+    lines += [f"movq table+{8 * n}(%rip), %xmm{n}" for n in range(16)]
+    lines += [f"movabs ${known(name)}, %{name}" for name in GENERAL]
+    lines += ["cmp %rax, %rax", "stc", "call callee"]
+    for number, name in enumerate(GENERAL):
+        lines += [f"cmp values+{8 * number}(%rip), %{name}", f"movl ${number + 1}, status(%rip)", "jne 9f"]
+    for n in range(16):
+        lines += [f"movq %xmm{n}, %rax", f"cmp table+{8 * n}(%rip), %rax", f"movl ${n + 21}, status(%rip)", "jne 9f"]
+    lines += ["movl $0, status(%rip)", "9: mov status(%rip), %eax"]
+    lines += [f"pop %{name}" for name in reversed(saved)]
+    lines += ["ret", ".size main, .-main", ".data", "status: .long 0", ".p2align 3", "values:"]
+    lines += [f".quad {known(name)}" for name in GENERAL] + ["table:"]
+    lines += [f".quad {0x99aabbccddeeff00 + n}" for n in range(16)] + [".text"]
+    return "".join(f'__asm__("{line}");\n' for line in (line.replace('"', '\\"') for line in lines))
+
+
 SOURCES = {
     "calls": (HEAD + CALLS, PLAIN),
     "bare": (HEAD + CALLS, []),
@@ -351,6 +384,7 @@ SOURCES = {
     "root_tails": (HEAD + ROOT_TAILS, [FLAG, "-O2"]),
     "depth": (HEAD + DEPTH, PLAIN),
     "durations": (HEAD + DURATIONS, PLAIN),
+    "registers": (registers_assembly(), []),
     "many": (HEAD + MANY, PLAIN),
     "later": (HEAD + LATER, PLAIN),
     "threads": (HEAD + THREADS, PLAIN),

@@ -31,6 +31,8 @@ LEVELS = {
     "graph": ["--level", "graph"],
     "graph-untimed": ["--level", "graph", "--no-time"],
     "graph-drop": ["--level", "graph", "--on-full", "drop"],
+    "entry-regs": ["--level", "entry", "--regs", "*"],
+    "graph-regs": ["--level", "graph", "--regs", "*"],
 }
 
 

@@ -6,6 +6,8 @@ package enum ProbeStep: Sendable, Hashable {
   case callBody
   /// The stub is over; the body is to run, and returns to whatever address then stands at the frame address.
   case jumpBody
+  /// The stub is over; what runs is at this address instead of the body, as with `jumpBody`.
+  case jumpAddress(UInt64)
   /// The stub is over; control goes to the address that stands at the frame address.
   case left
   /// A routine that was started on its own has returned.
@@ -245,6 +247,7 @@ package struct ProbeInterpreter: Sendable {
       poisonAll()
       return .callBody
     case .jumpBody: return .jumpBody
+    case .jumpAddress(let s): return .jumpAddress(self[s])
     case .leave: return .left
     }
     index = following

@@ -53,6 +53,29 @@ extension ProbeProgram {
     b.emit(.jumpBody)
     return b.program("entryRegisters", .stub)
   }
+
+  /// Gives a handler the register file of each call: the routine `handler` has its address in v0. The handler may change the
+  /// program counter in it; then control goes on there instead of in the body. Other words are for looking at: what is
+  /// written to them is lost.
+  ///
+  /// - Parameter site: the call site's address, which the program counter has at first.
+  package static func handlerStub(
+    site: Address, handler: ProbeSymbol, registers: RegisterRecord
+  ) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let elsewhere = b.label()
+    b.writeProgramCounter(site, registers)
+    b.move(.v0, .v1)
+    b.emit(.call(handler))
+    b.emit(.registerFile(.v1))
+    b.load(.v1, .v1, Int32(registers.programCounter * 8))
+    b.constant(.v0, site)
+    b.branch(.v1, .notEqual, .v0, elsewhere)
+    b.emit(.jumpBody)
+    b.place(elsewhere)
+    b.emit(.jumpAddress(.v1))
+    return b.program("handler", .stub)
+  }
 }
 
 extension ProgramBuilder {

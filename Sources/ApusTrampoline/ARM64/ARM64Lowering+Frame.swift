@@ -121,6 +121,19 @@ extension ARM64Lowering {
     isReachable = false
   }
 
+  /// Gives everything back but x17, and goes on at the address in a register, which x17 then has. That is the register in which
+  /// a linker's veneer may have it (AAPCS64, 6.1.1), and a function's landing pad admits branches through it.
+  mutating func jump(to target: Register) {
+    if let place = frame.registers.firstIndex(of: .x17) {
+      code.store(target, .sp, UInt32(8 * place), .eight)
+    } else {
+      code.move(.x17, target)
+    }
+    restore()
+    code.jump(through: .x17)
+    isReachable = false
+  }
+
   /// Gives everything back and returns.
   mutating func leave() {
     restore()

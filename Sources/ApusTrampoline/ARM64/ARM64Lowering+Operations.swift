@@ -62,6 +62,7 @@ extension ARM64Lowering {
     case .returnFromRoutine, .leave: leave()
     case .callBody: callBody(index)
     case .jumpBody: jumpBody()
+    case .jumpAddress(let s): jump(to: machine(s))
     }
   }
 

@@ -89,6 +89,20 @@ extension PPC64LELowering {
     isReachable = false
   }
 
+  /// Gives everything back but r12 and CTR, and goes on at the address in a register, which these then have: a function's global
+  /// entry finds its TOC by r12 (ELFv2 ABI, 2.3.2.1).
+  mutating func jump(to target: Register) {
+    if frame.needs.saved & 1 != 0 {
+      code.store(Memory(.r1, frame.slot(1)), target, .eight)
+    } else {
+      code.move(.r12, target)
+    }
+    restoreAll()
+    code.move(to: .count, .r12)
+    code.jumpThroughCount()
+    isReachable = false
+  }
+
   /// Gives everything back and returns.
   mutating func leave() {
     restoreAll()

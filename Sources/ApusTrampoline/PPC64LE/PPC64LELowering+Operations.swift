@@ -81,6 +81,7 @@ extension PPC64LELowering {
     case .returnFromRoutine, .leave: leave()
     case .callBody: callBody(index)
     case .jumpBody: jumpBody()
+    case .jumpAddress(let s): jump(to: machine(s))
     }
   }
 

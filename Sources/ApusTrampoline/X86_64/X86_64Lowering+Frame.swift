@@ -94,6 +94,18 @@ extension X86_64Lowering {
     isReachable = false
   }
 
+  /// Gives everything back and goes on at the address in a register. It is kept below the frame address meanwhile, where
+  /// signal handlers leave 128 bytes alone (System V ABI, 3.2.2): in the word that the register file does not need, which it
+  /// has for alignment, or else below what is pushed, 72 bytes at most.
+  mutating func jump(to target: Register) {
+    let hasSpare = frame.fileBytes > Int32(X86_64.registerFile.recorded * 8)
+    let distance = hasSpare ? 8 : frame.byteCount + 8
+    code.store(Memory(.rsp, frame.byteCount - distance), target, .eight)
+    popAll()
+    code.jump(through: Memory(.rsp, -distance))
+    isReachable = false
+  }
+
   /// Gives everything back and returns.
   mutating func leave() {
     popAll()

@@ -73,6 +73,7 @@ extension X86_64Lowering {
     case .returnFromRoutine, .leave: leave()
     case .callBody: callBody(index)
     case .jumpBody: jumpBody()
+    case .jumpAddress(let s): jump(to: machine(s))
     }
   }
 

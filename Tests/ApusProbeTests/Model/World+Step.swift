@@ -68,7 +68,7 @@ extension World {
       if case .hook(let purpose) = fibres[fibre].levels[top].kind { hooked(purpose, thread, fibre, top) }
     case .left: goToReturnAddress(thread, fibre, top)
     case .fault(let fault): fail("\(machine.place): \(fault)")
-    case .returned, .ranOff: fail("\(machine.place): \(result)")
+    case .returned, .ranOff, .jumpAddress: fail("\(machine.place): \(result)")
     }
   }
 

@@ -5,6 +5,52 @@ import ApusTrampoline
 import Testing
 
 extension X86_64ExecutionTests {
+  @Test("A handler's program counter is followed", arguments: [true, false])
+  func redirection(_ changes: Bool) throws {
+    let runner = try CodeRunner()
+    let arena = try CodeArena(size: 1 << 16)
+    let body = try arena.appendJump(to: runner.body)
+    let wrong = try arena.append([0x0f, 0x0b])
+    let symbol = ProbeSymbol(rawValue: "handler")
+    let handler = redirectingHandler(X86_64.registerFile, to: changes ? body : nil)
+    try handler.check()
+    let routine = try arena.append(
+      Lowering(.x86_64).lower(handler).placed(at: arena.next, body: 0) { _ in nil })
+    let program = ProbeProgram.handlerStub(
+      site: 0x1234_5678, handler: symbol, registers: RegisterRecord(X86_64.registerFile))
+    try program.check()
+    let stub = try arena.append(
+      Lowering(.x86_64).lower(program).placed(at: arena.next, body: changes ? wrong : body) { _ in routine })
+    try arena.seal()
+    var random = Randomness(seed: 4)
+    let before = RegisterValues(&random)
+    runner.setResult(RegisterValues(&random))
+    let after = runner.run(stub, before)
+    #expect(runner.seen.difference(from: before) == nil)
+    #expect(runner.seen[.rsp] == runner.frameAddress)
+    #expect(after[.rsp] == runner.stackAfter)
+  }
+
+  @Test("A stub without a register file may go elsewhere too")
+  func jumpAddress() throws {
+    let runner = try CodeRunner()
+    let arena = try CodeArena(size: 1 << 16)
+    let body = try arena.appendJump(to: runner.body)
+    var b = ProgramBuilder()
+    for register in ProbeRegister.all { b.constant(register, body) }
+    b.emit(.jumpAddress(.v5))
+    let program = b.program("jump", .stub)
+    try program.check()
+    let stub = try arena.append(
+      Lowering(.x86_64).lower(program).placed(at: arena.next, body: 0) { _ in nil })
+    try arena.seal()
+    var random = Randomness(seed: 9)
+    let before = RegisterValues(&random)
+    runner.setResult(RegisterValues(&random))
+    _ = runner.run(stub, before)
+    #expect(runner.seen.difference(from: before) == nil)
+  }
+
   @Test("Every register is recorded by name, and is unchanged afterwards", arguments: 0..<16)
   func registerFile(_ round: Int) throws {
     let layout = X86_64.registerFile
