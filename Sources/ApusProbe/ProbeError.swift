@@ -43,7 +43,7 @@ package struct ProbeError: Error, Sendable, Hashable, CustomStringConvertible {
       case .notCommittable: "what is committed is not 64-bit stores between two labels"
       case .shiftCount(let count): "a shift by \(count)"
       case .argumentIndex(let index): "there is no register argument \(index)"
-      case .argumentAfterBody: "an argument is read after the body was called"
+      case .argumentAfterBody: "what only the call has is used after the body was called"
       }
     return "probe program \(program), instruction \(index): \(what)"
   }

@@ -99,7 +99,8 @@ extension ProbeProgram {
         throw error(index, .unwrittenRegister(register))
       }
       switch instructions[index] {
-      case .argument, .registerFile, .jumpAddress: if state.bodyCalled { throw error(index, .argumentAfterBody) }
+      case .argument, .registerFile, .jumpAddress:
+        if state.bodyCalled { throw error(index, .argumentAfterBody) }
       default: break
       }
     }

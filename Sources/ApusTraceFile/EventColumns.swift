@@ -84,6 +84,10 @@ struct ThreadClock {
         index += unsafe timed ? addTimed(rest, drainCounter) : addUntimed(rest, drainCounter)
         guard index < batch.count else { break }
       }
+      if !clock.awaitsFunction {
+        unsafe index += takeHalves(UnsafeBufferPointer(start: base + index, count: batch.count - index))
+        guard index < batch.count else { break }
+      }
       unsafe add(base[index], drainCounter)
       index += 1
     }
@@ -241,9 +245,6 @@ struct ThreadClock {
       time = max(clock.last, clock.unmatchedTime)
     } else {
       if word == 0 || word & 0xFF == 3 { return }  // not written, or padding
-      if word & 0xFF == EventWord.Subkind.registers.rawValue << EventWord.subkindShift | 3 {
-        return takeHalf(EventWord(rawValue: word))
-      }
       if timed {
         let age = (drainCounter &- word >> EventWord.timeShift) & ((1 << EventWord.timeBits) &- 1)
         time = max(clock.last, drainCounter &- age)
@@ -274,7 +275,7 @@ struct ThreadClock {
         put(step: step, column: 4)
         step = 0
       }
-      clock.halves = []
+      clock.halves.removeAll(keepingCapacity: true)
     }
     if isUnmatched {
       flushRun()
@@ -331,13 +332,29 @@ struct ThreadClock {
     }
   }
 
-  /// Collects a register file; one that is not whole is forgotten.
-  private mutating func takeHalf(_ word: EventWord) {
-    let remaining = Int(word.payload)
-    if clock.halves.isEmpty || remaining + 1 != clock.halvesLeft { clock.halves = [] }
-    guard remaining < 2 * Int(RegisterFiles.mostNames) else { return }
-    clock.halves.append(word.half)
-    clock.halvesLeft = remaining
+  /// Collects the words of register files that a batch begins with; gives how many there are. A file that is not whole is
+  /// forgotten.
+  private mutating func takeHalves(_ batch: UnsafeBufferPointer<UInt64>) -> Int {
+    let kind = EventWord.Subkind.registers.rawValue << EventWord.subkindShift | 3
+    guard let first = unsafe batch.first, first & 0xFF == kind else { return 0 }
+    var halves: [UInt32] = []
+    swap(&halves, &clock.halves)
+    var left = clock.halvesLeft
+    var index = 0
+    while index < batch.count {
+      let word = unsafe EventWord(rawValue: batch[index])
+      guard word.rawValue & 0xFF == kind else { break }
+      let remaining = Int(word.payload)
+      if remaining &+ 1 != left { halves.removeAll(keepingCapacity: true) }
+      if remaining < 2 * Int(RegisterFiles.mostNames) {
+        halves.append(word.half)
+        left = remaining
+      }
+      index &+= 1
+    }
+    swap(&halves, &clock.halves)
+    clock.halvesLeft = left
+    return index
   }
 
   /// Makes the columns of identifiers; one whose bytes are all zero stays empty.

@@ -61,7 +61,8 @@ struct ReferenceRun {
         bodyRan = true
         break steps
       case .left: break steps
-      case .returned, .fault, .ranOff, .jumpAddress: throw ReferenceFailure(description: "the interpreter says \(status)")
+      case .returned, .fault, .ranOff, .jumpAddress:
+        throw ReferenceFailure(description: "the interpreter says \(status)")
       }
     }
     guard memory.regions[1].bytes == word(start.returnAddress) else {
