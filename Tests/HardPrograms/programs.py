@@ -11,6 +11,7 @@ Directives are comment lines at the top of a source:
   // counts: callgrind|listed|none     callgrind: every function, by address; listed: `calls` is complete; none: no check
   // calls: NAME=N ...                 calls by demangled name, summed over modules; N may be `own` (the program counts
                                        itself) or `any`
+  // regs: GLOB                        functions whose registers are recorded at the levels for that; default: all
   // needs-slow: NAME,...              counters of info's slow_paths that must be above zero at graph level
   // left: N                           calls that were left without returning, at graph level
   // open: NAME ...                    functions whose frames are open at the end

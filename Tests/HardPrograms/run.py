@@ -31,8 +31,8 @@ LEVELS = {
     "graph": ["--level", "graph"],
     "graph-untimed": ["--level", "graph", "--no-time"],
     "graph-drop": ["--level", "graph", "--on-full", "drop"],
-    "entry-regs": ["--level", "entry", "--regs", "*"],
-    "graph-regs": ["--level", "graph", "--regs", "*"],
+    "entry-regs": ["--level", "entry"],
+    "graph-regs": ["--level", "graph"],
 }
 
 
@@ -217,7 +217,10 @@ def check(tool, program, level, untraced, cache):
         if os.path.exists(stale):
             os.remove(stale)
     environment = dict(os.environ, HARD_COUNTS=counts_path)
-    command = [tool.path, "record", "-o", trace, *LEVELS[level], "--", program.path, *program.arguments]
+    options = LEVELS[level]
+    if level.endswith("-regs"):
+        options = [*options, "--regs", program.directive("regs", "*")]
+    command = [tool.path, "record", "-o", trace, *options, "--", program.path, *program.arguments]
     traced = programs.run(command, float(program.directive("limit", "30")), environment)
     said = traced.errors.decode(errors="replace").strip()
     if traced.timed_out:

@@ -4,6 +4,7 @@
 // counts: callgrind
 // calls: main=1 even=5000002 odd=5000000 start=2 finish=2
 // needs-slow: tail_calls
+// regs: [!eo]*
 // Mutual tail calls, 10^7 of them (or argv[1]), in bounded memory: the stack does not grow, nor may the shadow map. Then
 // tail calls through a pointer, and one with arguments on the stack.
 #include "hard.h"
