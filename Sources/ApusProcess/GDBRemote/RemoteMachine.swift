@@ -37,7 +37,7 @@ extension RemoteMachine {
     var result = registers
     for (index, value) in zip(layout.arguments, arguments) { result[index] = value }
     result[layout.systemCall] = number
-    result[layout.originalSystemCall] = .max
+    if let word = layout.originalSystemCall { result[word] = .max }
     result.programCounter = address
     return result
   }

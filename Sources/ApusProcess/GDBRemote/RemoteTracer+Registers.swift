@@ -17,7 +17,7 @@ extension RemoteTracer {
       let data = try raw(record)
       let layout = machine.layout
       var words = [UInt64](repeating: 0, count: layout.names.count)
-      words[layout.originalSystemCall] = .max
+      if let word = layout.originalSystemCall { words[word] = .max }
       for (index, name) in layout.names.enumerated() {
         guard let register = register(name) else { continue }
         if let bytes = Self.bytes(of: register, in: data) {

@@ -61,7 +61,7 @@ struct PPC64LERemote: RemoteMachine {
     var result = registers
     for (index, value) in zip(layout.arguments, arguments) { result[index] = value }
     result[layout.systemCall] = number
-    result[layout.originalSystemCall] = 0
+    if let word = layout.originalSystemCall { result[word] = 0 }
     result[Self.condition] &= ~Self.summaryOverflow
     result.programCounter = address
     return result
@@ -82,7 +82,7 @@ struct PPC64LERemote: RemoteMachine {
     guard isInterrupted, let first = registers["orig_gpr3"] else { return registers }
     var result = registers
     result[layout.result] = first
-    result[layout.originalSystemCall] = 0
+    if let word = layout.originalSystemCall { result[word] = 0 }
     result.programCounter &-= 4
     return result
   }
