@@ -77,6 +77,12 @@ extension RecordSession {
   /// Chooses sizes by what is to be recorded, and maps everything.
   private func makeMemory(_ found: [FoundModule]) throws(RecordError) {
     let process = process
+    let page = KernelSettings.pageSize
+    guard ThreadContext.count * ThreadContext.stride % page == 0, Int(SharedControl.size) % page == 0 else {
+      throw .process(
+        .unsupportedMachine(
+          process: process, why: "this kernel's pages have \(page) bytes, and only 4096 are supported"))
+    }
     let siteCount = found.reduce(0) { $0 + $1.sites.sites.count }
     // Libraries that are opened later bring functions too.
     var capacity = 1 << 14
