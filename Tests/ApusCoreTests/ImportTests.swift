@@ -16,7 +16,7 @@ import Testing
   /// Files outside of an architecture's folder that may name its types: each takes its choice by an `Architecture`.
   static let choices: Set = [
     "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/TextArchitecture.swift",
-    "ApusProcess/Ptrace/PtraceTracer.swift", "ApusTrampoline/Lowering.swift",
+    "ApusProcess/Ptrace/PtraceMachine.swift", "ApusTrampoline/Lowering.swift",
   ]
 
   /// A source file: where it is below Sources, and its lines.
