@@ -66,7 +66,7 @@ final class RemoteServerProcess {
   }
 
   /// Where gdbserver says in its log that it listens.
-  private static func port(in log: String) throws -> SocketAddress {
+  static func port(in log: String) throws -> SocketAddress {
     for _ in 0..<1000 {
       let line = (try? WholeFile.text(log))?.split(separator: "\n").last {
         $0.hasPrefix("Listening on port ")

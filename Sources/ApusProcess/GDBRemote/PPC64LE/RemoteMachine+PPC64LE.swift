@@ -70,7 +70,8 @@ struct PPC64LERemote: RemoteMachine {
   /// An interrupted call (by sc: the condition and a positive number; by scv: a negative one) is made again from its start; a wait
   /// with a time limit begins anew. As in check_syscall_restart of arch/powerpc/kernel/signal.c.
   func restored(_ registers: RegisterFile) -> RegisterFile {
-    let codes: Set<Int64> = [512, 513, 514, 516]  // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK
+    // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK
+    let codes: Set<Int64> = [512, 513, 514, 516]
     let isInterrupted: Bool
     switch registers["trap"] {
     case 0xc00?:
