@@ -15,6 +15,9 @@ protocol RemoteMachine: Sendable {
   /// The bytes below a stack pointer that the interrupted function may use.
   var redZone: UInt64 { get }
 
+  /// The number of openat.
+  var openat: UInt64 { get }
+
   /// The system call's number.
   func number(of call: RemoteSystemCall) -> UInt64
   /// Whether an instruction changes neither memory nor a system call's result: a server may step over it, too.

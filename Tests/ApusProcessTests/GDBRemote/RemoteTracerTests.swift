@@ -141,6 +141,25 @@ import Testing
     #expect(try server.output() == "written for it\nmarker 1122334455667788, \n")
   }
 
+  /// These servers all run on this machine.
+  @Test(arguments: Kind.allCases) func aFileIsSharedWithAProcessOfThisMachine(kind: Kind) throws {
+    let server = try RemoteServerProcess(kind, "hello", Self.hello)
+    let tracer = server.tracer
+    let thread = try server.thread()
+    let gate = try tracer.installGate(on: thread)
+    #expect(!tracer.capabilities.sharesMemory)
+    let shared = try #require(try tracer.shareFile(bytes: 65536, on: thread, through: gate))
+    #expect(tracer.capabilities.sharesMemory)
+    try shared.view.store(bytes: Array("from here, ".utf8), at: 4096)
+    let memory = try tracer.memory(of: try server.process())
+    try memory.write(Array("from there\n".utf8), at: shared.address + 4107)
+    // The process itself sees both.
+    #expect(
+      try tracer.systemCall(kind.write, [1, shared.address + 4096, 22], on: thread, through: gate) == 22)
+    #expect(try server.runToEnd() == .exited(3))
+    #expect(try server.output() == "from here, from there\nmarker 1122334455667788, \n")
+  }
+
   static let threads = """
     #include <pthread.h>
     #include <stdio.h>

@@ -20,6 +20,7 @@ struct ARM64Remote: RemoteMachine {
     0x00, 0x00, 0x00, 0x00,  // udf #0
   ]
   let redZone: UInt64 = 0
+  let openat: UInt64 = 56
 
   /// include/uapi/asm-generic/unistd.h
   func number(of call: RemoteSystemCall) -> UInt64 {

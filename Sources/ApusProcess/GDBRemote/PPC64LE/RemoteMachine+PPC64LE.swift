@@ -24,6 +24,7 @@ struct PPC64LERemote: RemoteMachine {
   ]
   /// 64-bit ELF V2 ABI, 2.2.2.4: 288 bytes; the kernel leaves 512 alone.
   let redZone: UInt64 = 512
+  let openat: UInt64 = 286
 
   /// arch/powerpc/kernel/syscalls/syscall.tbl
   func number(of call: RemoteSystemCall) -> UInt64 {

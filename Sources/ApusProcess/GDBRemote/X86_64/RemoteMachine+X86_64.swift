@@ -12,6 +12,7 @@ struct X86_64Remote: RemoteMachine {
     0x0f, 0x0b,  // ud2
   ]
   let redZone: UInt64 = 128
+  let openat: UInt64 = 257
 
   func number(of call: RemoteSystemCall) -> UInt64 { X86_64Machine().number(of: call) }
 
