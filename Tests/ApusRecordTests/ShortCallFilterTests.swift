@@ -11,12 +11,8 @@ import Testing
 
   private func filter(_ words: [UInt64], minimum: UInt64 = 10) -> [UInt64] {
     var filter = ShortCallFilter(minimumTicks: minimum)
-    var result: [UInt64] = []
-    for word in words {
-      filter.add(EventWord(rawValue: word))
-      result += filter.take()
-    }
-    return result + filter.finish()
+    for word in words { filter.add(EventWord(rawValue: word)) }
+    return filter.take() + filter.finish()
   }
 
   private func event(_ kind: EventWord.Kind, _ function: UInt32, _ time: UInt64) -> UInt64 {
