@@ -32,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 machine-tests man install uninstall clean
+  exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 arm64-tests machine-tests man install uninstall clean
 
 all: build
 
@@ -85,13 +85,16 @@ machine-images:
 arm64:
 	@$(STEP) "apus for arm64" env SWIFT="$(SWIFT)" Tools/machines/build-arm64.sh apus
 
+arm64-tests:
+	@$(STEP) "Unit tests for arm64" env SWIFT="$(SWIFT)" Tools/machines/build-arm64.sh tests
+
 machine-tests:
 	@$(STEP) "In machines of arm64 and ppc64le" python3 Tests/Machines/run.py $(APUS) $(APUS_ARM64)
 
 cross-compiler:
 	@$(STEP) "gcc 14 for ppc64le" Tools/machines/ppc64le-gcc --version
 
-machines: setup build machine-images cross-compiler arm64 machine-tests
+machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
 test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
 	@printf '\n==> All tests passed\n'

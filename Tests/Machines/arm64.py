@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from bench import Job, check, equal, tail
+from bench import TOP, Job, check, equal, tail
 
 PROGRAM = """
 #include <stdio.h>
@@ -76,4 +76,22 @@ def test_reads_a_trace_of_another_machine(apus, apus_arm64):
             check(here.returncode == 0 and here.stdout, f"{view} says something here")
 
 
-TESTS = [test_says_what_it_is, test_lists_call_sites, test_reads_a_trace_of_another_machine]
+def test_unit_tests(_, apus_arm64):
+    """The unit tests that look at a machine, on this kernel; built by `build-arm64.sh tests`."""
+    built = pathlib.Path(apus_arm64).parent / "tests"
+    # Where the tests, as built, look for their fixtures.
+    fixtures = TOP / ".build-arm64/package/Tests/Fixtures"
+    with Job("arm64") as job:
+        shutil.copytree(built, job.directory / "in", dirs_exist_ok=True)
+        shutil.copytree(TOP / "Tests/Fixtures", job.directory / "in/Fixtures")
+        job.put("script", f"""
+          mkdir -p {fixtures.parent}; ln -s /job/Fixtures {fixtures}
+          exec lib/ld-linux-aarch64.so.1 --library-path lib ./unit-tests --testing-library swift-testing --no-parallel 2>&1
+        """.encode())
+        ended = job.run("sh", "script", options=["--smp", "2", "--memory", "2048", "--timeout", "600"])
+        passed = re.search(rb"Test run with [1-9]\d* tests .*passed", ended.out)
+        check(ended.status == 0 and passed, "the unit tests", ended)
+
+
+TESTS = [test_says_what_it_is, test_lists_call_sites, test_reads_a_trace_of_another_machine,
+         test_unit_tests]
