@@ -55,7 +55,7 @@ extension Scenarios {
       threads: [
         [.call(1, [.call(2, []), .call(2, [.call(3, [.call(4, [])])]), .read, .call(2, [])])] + nested
       ],
-      injections: [.handler(calls), .handler([.read] + calls), .reader]),
+      injections: [.handler(calls), .reader]),
   ]
 
   static let roots: [Int: StubOptions] = {

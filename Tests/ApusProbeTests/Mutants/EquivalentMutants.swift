@@ -19,6 +19,13 @@ enum EquivalentMutants {
       "negate if v3 != 0 (2)": emptyEntry, "never if v3 != 0 (2)": emptyEntry,
       "at the limit if v4 >= v2": beforeTheBuffer, "never if v4 >= v2": beforeTheBuffer,
       "swap return address = v3 and [v0] = 0": unseen,
+      "swap [v0+8] = return and v3 = return address": unseen,
+      "swap current = v2 and [v0] = 0": "committed stores are made as one",
+      "remove return address = v3 (3)":
+        "the slow return of stubs with a minimum duration: the same code as in all others, where it is found out",
+      "swap [v0] = 0 and v4 = [v0+8]": unseen,
+      "weaken position = release v0":
+        "with a minimum duration only: a word that is not seen yet is the last one then, and waited for",
     ],
     "log": [
       "at the limit if v2 < [v3+64]": guess,
@@ -65,6 +72,8 @@ enum EquivalentMutants {
       "weaken [v0] += atomic (2)":
         "the same code as for calls that are lost without a depth limit, where it is found out",
       "swap [v3] = v6 and [v3+24] = v0": unseen,
+      "remove restartable (3)":
+        "the same look at the window as for a tail call",
       "remove restartable (2)":
         "another window shows in the check after the delta; this frame's own cannot have come and the other gone",
       "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v0": leftover, "remove depth = v0": leftover,
