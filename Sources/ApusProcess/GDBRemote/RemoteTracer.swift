@@ -31,7 +31,8 @@ package final class RemoteTracer: ProcessTracer {
 
   let server: RemoteServer
   let options: Options
-  var machine: any RemoteMachine = X86_64Remote()
+  /// Until the target is known, any.
+  var machine: any RemoteMachine = RemoteMachines.machine(of: .x86_64)
   var description: TargetDescription?
   var records: [ThreadID: RemoteThreadRecord] = [:]
   var memories: [ProcessID: ProcessMemory] = [:]
