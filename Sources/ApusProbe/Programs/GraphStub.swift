@@ -24,8 +24,8 @@ extension ProbeProgram {
   /// the return, and returns to the caller.
   ///
   /// Entry:
-  /// 1. The checks, and the room for the event.
-  /// 2. The mirror entry and the event's word; neither is looked at yet.
+  /// 1. The checks, and the mirror entry, which nobody looks at yet.
+  /// 2. The room for the event, and its word.
   /// 3. The position, which makes the event one, and `current`, which makes the frame open.
   /// 4. The body is called, which takes the return address out of the stack.
   ///
@@ -36,7 +36,8 @@ extension ProbeProgram {
   ///
   /// On both ways steps 1 and 2 are restartable and step 3 is committed: a handler runs before all of them or after them. So it
   /// finds a frame open exactly if its entry is an event and its return is none, and may leave other windows, by a jump
-  /// too. Where there is no room, nothing has been done yet, and the slow paths do it all.
+  /// too. Where there is no room, the slow paths do it all; a return address that an entry has left in the mirror is cleared by
+  /// ``Routine/enter`` if the call is lost.
   package static func graphStub(
     function: UInt32, options: StubOptions, environment: ProbeEnvironment
   ) -> ProbeProgram {
