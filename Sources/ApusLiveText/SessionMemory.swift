@@ -155,13 +155,14 @@ package final class SessionMemory {
 
   /// What the programs must know.
   package func environment(
-    slowReturn: Address, arena: AddressRange, isTimed: Bool, waitsForRoom: Bool, depthLimit: Int32?
+    slowReturn: Address, arena: AddressRange, isTimed: Bool, waitsForRoom: Bool, depthLimit: Int32?,
+    minimumTicks: Int32
   ) -> ProbeEnvironment {
     ProbeEnvironment(
       contexts: contextRange.start, chunkTable: tableRange.start,
       chunkBits: chunkBits, mirror: mirrorRange.start, control: sharedRange.start,
       lostCalls: sharedRange.start + UInt64(layout.lostCalls),
       sharedCounts: sharedRange.start + UInt64(layout.sharedCounts), slowReturn: slowReturn, arena: arena,
-      isTimed: isTimed, waitsForRoom: waitsForRoom, depthLimit: depthLimit)
+      isTimed: isTimed, waitsForRoom: waitsForRoom, depthLimit: depthLimit, minimumTicks: minimumTicks)
   }
 }

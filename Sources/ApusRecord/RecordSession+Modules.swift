@@ -116,7 +116,8 @@ extension RecordSession {
       ) {
         var environment = memory.environment(
           slowReturn: $0, arena: $1, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
-          depthLimit: options.level == .graph ? options.depth : nil)
+          depthLimit: options.level == .graph ? options.depth : nil,
+          minimumTicks: options.level == .graph ? Int32(clamping: minimumTicks) : 0)
         environment.registers = RegisterRecord(RegisterFileLayout(tracer.architecture))
         return environment
       }
@@ -226,7 +227,6 @@ extension RecordSession {
       return .entryRegistersStub(function: id, site: site, environment: environment)
     case .graph:
       var stub = StubOptions()
-      stub.minimumTicks = Int32(clamping: minimumTicks)
       if !options.roots.isEmpty {
         stub.root =
           switch choice {

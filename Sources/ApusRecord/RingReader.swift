@@ -8,9 +8,11 @@ internal import CApusLinux
 /// Reads one thread's ring of events; see ``ProgramBuilder/append(full:)`` for the writer's half.
 ///
 /// 1. The position is read (acquire): all words below it are written.
-/// 2. They are handed on. With a minimum duration they are taken by exchange with zero, since their writer may be taking
-///    one back; a zero is passed over, unless nothing stands behind it: then the position goes back, or has.
+/// 2. They are handed on.
 /// 3. The consumed word is raised (release): only then may the writer use the places again.
+///
+/// With a minimum duration the writer may take entries back that it has not sealed. Then what it has sealed takes the place
+/// of its position, until it is over, and short calls are left out that it could not take back.
 @safe
 final class RingReader: @unchecked Sendable {
   // Sendable: made by the tracer's thread, and from then on used by the drain thread alone.
@@ -26,6 +28,7 @@ final class RingReader: @unchecked Sendable {
   private let memory: MappedMemory
   private let base: UInt
   private let positionWord: UInt
+  private let sealedWord: UInt
   private let consumedWord: UInt
   /// The buffer's address in the process.
   private let address: UInt64
@@ -37,7 +40,11 @@ final class RingReader: @unchecked Sendable {
   private(set) var calls: UInt64 = 0
   /// With a minimum duration: what leaves the short calls out.
   private var filter: ShortCallFilter?
+  /// With a minimum duration: entries that are not sealed and have been open for long.
+  private var aged = AgedEntries()
 
+  /// From the consumed word to the aged word.
+  private static let agedDistance = UInt(ThreadContext.aged - ThreadContext.consumed)
   /// Words that are handed on at once.
   private static let batch: UInt64 = 1 << 15
 
@@ -54,11 +61,14 @@ final class RingReader: @unchecked Sendable {
     let start = unsafe UInt(bitPattern: memory.shared.pointer)
     base = start + UInt(buffer.offset)
     positionWord = start + UInt(memory.layout.progress + context * ThreadContext.stride)
+    sealedWord = positionWord + UInt(ThreadContext.sealed - ThreadContext.position)
     consumedWord = positionWord + UInt(ThreadContext.consumed - ThreadContext.position)
     filter = minimumTicks > 0 ? ShortCallFilter(minimumTicks: minimumTicks) : nil
     address = memory.sharedRange.start + UInt64(buffer.offset)
     size = UInt64(buffer.size)
     apus_store_release_u64(positionWord, address)
+    apus_store_release_u64(sealedWord, address)
+    apus_store_release_u64(consumedWord + Self.agedDistance, 0)
     apus_store_release_u64(consumedWord, address)
   }
 
@@ -72,75 +82,93 @@ final class RingReader: @unchecked Sendable {
     into writer: TraceWriter, isOver: Bool = false, keepsDistance: Bool = false
   ) throws(TraceWriteError) -> UInt64 {
     var total: UInt64 = 0
-    if keepsDistance, let position = readPosition(), (position &- consumed) & (size - 1) < size / 4 {
+    if keepsDistance, let position = readPosition(isOver: isOver),
+      (position &- consumed) & (size - 1) < size / 4
+    {
       return 0
     }
-    while let position = readPosition() {
+    while true {
+      let seen = ProcessorCounter.read()
+      guard let position = readPosition(isOver: isOver) else { break }
       // The writer is at the end too until it goes back to the start; then so do we.
       if position < consumed, consumed == size { consumed = 0 }
       let end = position < consumed ? size : position
       let count = min((end - consumed) / 8, Self.batch)
-      guard count > 0 else { break }
-      let at = base + UInt(consumed)
-      var taken = count
-      if filter != nil {
-        taken = try takeSingly(at, count, isOver: isOver, writer)
-      } else {
-        let now = ProcessorCounter.read()
-        calls += apus_count_calls(at, count)
-        guard let start = unsafe UnsafePointer<UInt64>(bitPattern: at) else { break }
-        unsafe try writer.appendEvents(
-          thread: thread, process: process, words: UnsafeBufferPointer(start: start, count: Int(count)),
-          drainCounter: now)
+      guard count > 0 else {
+        try handDecided(writer, now: seen)
+        if filter != nil { lookAtUnsealed(seen) }
+        break
       }
-      consumed += taken * 8
+      let at = base + UInt(consumed)
+      let now = ProcessorCounter.read()
+      guard let start = unsafe UnsafePointer<UInt64>(bitPattern: at) else { break }
+      let words = unsafe UnsafeBufferPointer(start: start, count: Int(count))
+      if filter == nil {
+        unsafe try hand(words, writer, now)
+      } else {
+        unsafe try filter(words, writer, now)
+      }
+      consumed += count * 8
       apus_store_release_u64(consumedWord, address + consumed)
-      total += taken
-      if taken < count || (total > 8 * Self.batch && !isOver) { break }
+      total += count
+      if total > 8 * Self.batch && !isOver { break }
     }
-    if isOver, let rest = filter?.finish() { try hand(rest, writer) }
+    if isOver, let rest = filter?.finish() { try hand(rest, writer, ProcessorCounter.read()) }
     return total
+  }
+
+  /// Hands on what is no short call.
+  private func filter(
+    _ words: UnsafeBufferPointer<UInt64>, _ writer: TraceWriter, _ now: UInt64
+  ) throws(TraceWriteError) {
+    let wrapped = unsafe aged.wrapped(words, now: now)
+    for note in aged.notes[..<wrapped] {
+      try hand((filter?.release() ?? []) + [note.word], writer, note.counter)
+    }
+    unsafe filter?.add(UnsafeBufferPointer(rebasing: words[wrapped...]))
+    aged.consume(words.count)
+    try handDecided(writer, now: nil)
+  }
+
+  /// Looks at what is not sealed, and declares what is old.
+  private func lookAtUnsealed(_ now: UInt64) {
+    guard aged.isDue(now), let position = readPosition(isOver: true) else { return }
+    // At the buffer's end the writer has sealed what stands before it.
+    let first = consumed == size ? 0 : consumed
+    let end = position < first ? first : position
+    let words = stride(from: first, to: min(end, first + 8 * Self.batch), by: 8).map {
+      apus_load_acquire_u64(base + UInt($0))
+    }
+    let old = aged.look(at: words, now: now)
+    apus_store_release_u64(consumedWord + Self.agedDistance, old == 0 ? 0 : address + first + UInt64(old) * 8)
+  }
+
+  /// Hands on what the filter has decided; see ``ShortCallFilter/take(now:)``.
+  private func handDecided(_ writer: TraceWriter, now: UInt64?) throws(TraceWriteError) {
+    if let words = filter?.take(now: now), !words.isEmpty { try hand(words, writer, ProcessorCounter.read()) }
   }
 
   /// The writer's position (acquire), in bytes from the buffer's start. Nil for one that cannot be (a stray write of the
   /// program), which must not lead outside of the buffer.
-  private func readPosition() -> UInt64? {
-    let position = apus_load_acquire_u64(positionWord) &- address
+  private func readPosition(isOver: Bool) -> UInt64? {
+    let word = filter == nil || isOver ? positionWord : sealedWord
+    let position = apus_load_acquire_u64(word) &- address
     return position <= size && position & 7 == 0 ? position : nil
   }
 
-  /// Takes words one by one, and leaves out pairs that were too short; gives how many places are consumed.
-  private func takeSingly(
-    _ at: UInt, _ count: UInt64, isOver: Bool, _ writer: TraceWriter
-  ) throws(TraceWriteError) -> UInt64 {
-    var places: UInt64 = 0
-    for index in 0..<count {
-      var word = apus_take_word(at + UInt(index) * 8)
-      if word == 0, !isOver {
-        // Taken back. If nothing stands behind it, the writer goes on in this place, and so do we; the position that
-        // we know may be older than that.
-        let place = consumed + index * 8
-        guard let position = readPosition() else { break }
-        if position == place || position == place + 8 || (position == 0 && place + 8 == size) { break }
-        word = apus_take_word(at + UInt(index) * 8)
-      }
-      places += 1
-      if word != 0 { filter?.add(EventWord(rawValue: word)) }
-    }
-    if let words = filter?.take() { try hand(words, writer) }
-    return places
-  }
-
-  private func hand(_ words: [UInt64], _ writer: TraceWriter) throws(TraceWriteError) {
-    guard !words.isEmpty else { return }
-    let now = ProcessorCounter.read()
-    for word in words where word >> 1 & 1 == 0 { calls += 1 }
+  private func hand(_ words: [UInt64], _ writer: TraceWriter, _ now: UInt64) throws(TraceWriteError) {
     var failure: TraceWriteError?
     unsafe words.withUnsafeBufferPointer { words in
-      do throws(TraceWriteError) {
-        unsafe try writer.appendEvents(thread: thread, process: process, words: words, drainCounter: now)
-      } catch { failure = error }
+      do throws(TraceWriteError) { unsafe try hand(words, writer, now) } catch { failure = error }
     }
     if let failure { throw failure }
+  }
+
+  private func hand(
+    _ words: UnsafeBufferPointer<UInt64>, _ writer: TraceWriter, _ now: UInt64
+  ) throws(TraceWriteError) {
+    guard !words.isEmpty else { return }
+    unsafe calls += apus_count_calls(UInt(bitPattern: words.baseAddress), UInt64(words.count))
+    unsafe try writer.appendEvents(thread: thread, process: process, words: words, drainCounter: now)
   }
 }

@@ -103,7 +103,8 @@ struct Laboratory {
 
   func environment(_ slowReturn: Address, _ arena: AddressRange) -> ProbeEnvironment {
     memory.environment(
-      slowReturn: slowReturn, arena: arena, isTimed: true, waitsForRoom: true, depthLimit: nil)
+      slowReturn: slowReturn, arena: arena, isTimed: true, waitsForRoom: true, depthLimit: nil,
+      minimumTicks: 0)
   }
 
   func arena(bytes: UInt64 = 1 << 20) throws -> Arena {

@@ -88,6 +88,7 @@ extension LaunchingTests {
           for call in 1...count {
             try? ring.append(Self.word(.entry, call, now + UInt64(call) * 4))
             try? ring.append(Self.word(.return, call, now + UInt64(call) * 4 + 2))
+            try? ring.seal()
           }
         }
         var taken: UInt64 = 0
@@ -115,7 +116,7 @@ extension LaunchingTests {
       #expect(Self.text(events) == "+1")
     }
 
-    /// A script of entries (+), returns (-) and drains (|); times are 10 apart unless a call is long: "(…)" waits 1000.
+    /// A script of entries (+), returns (-), entries taken back (<), seals (=) and drains (|); times are 10 apart unless a call is long: "(…)" waits 1000.
     private static func script(_ script: String, minimumTicks: UInt64 = 100) throws -> String {
       let events = try ring(minimumTicks: minimumTicks) { reader, ring, writer in
         var time = ProcessorCounter.read() & ((1 << EventWord.timeBits) - 1)
@@ -124,7 +125,10 @@ extension LaunchingTests {
           let function = UInt32(token.dropFirst()) ?? 0
           switch token.first {
           case "+": try ring.append(word(.entry, function, time))
-          case "-": try ring.append(word(.return, function, time))
+          case "-":
+            try ring.append(word(.return, function, time))
+            try ring.seal()
+          case "=": try ring.seal()
           case "<": #expect(try ring.takeBack())
           case "~": time += 1000
           default: _ = try reader.drain(into: writer)
@@ -141,7 +145,8 @@ extension LaunchingTests {
       ("+1 ~ | -1 +2 | -2", "+1 -1"), ("+1 +2 -2 ~ -1", "+1 -1"), ("+1 +2 | -2 ~ -1", "+1 -1"),
       ("+1 +2 ~ -2 -1", "+1 +2 -2 -1"), ("+1 | +2 | ~ -2 | -1", "+1 +2 -2 -1"), ("+1 <", ""),
       ("+1 +2 < ~ -1", "+1 -1"),
-      ("+1 | +2 < | ~ -1", "+1 -1"), ("+1 |", "+1"), ("+1 +2 |", "+1 +2"), ("+1 +1 | -1 ~ -1", "+1 -1"),
+      ("+1 | +2 < | ~ -1", "+1 -1"), ("+1 = | -1", ""), ("+1 = +2 | < = | ~ -1", "+1 -1"), ("+1 |", "+1"),
+      ("+1 +2 |", "+1 +2"), ("+1 +1 | -1 ~ -1", "+1 -1"),
       ("+1 | +2 -2 -1", ""), ("+1 +2 | -2 -1", ""), ("+1 | +2 | -2 | -1", ""),
       ("+1 +2 +3 | -3 -2 | -1 ~", ""),
       ("~ +9 ~ | +1 | +2 -2 | +2 -2 | -1 | -9", "+9 -9"), ("+1 | +2 | +3 ~ -3 -2 -1", "+1 +2 +3 -3 -2 -1"),
@@ -150,33 +155,40 @@ extension LaunchingTests {
       #expect(try Self.script(script) == wanted, "\(script)")
     }
 
-    /// With the position on a word that was just taken back, nothing is consumed: the position may yet go back.
-    @Test func aWordThatIsBeingTakenBackIsWaitedFor() throws {
+    @Test func whatIsNotSealedIsNotRead() throws {
       let events = try Self.ring(minimumTicks: 100) { reader, ring, writer in
         let now = ProcessorCounter.read()
         try ring.append(Self.word(.entry, 1, now))
-        try ring.append(0)
+        try ring.seal()
+        try ring.append(Self.word(.entry, 2, now))
         #expect(try reader.drain(into: writer) == 1)
         #expect(ring.consumed == 8)
-        // The writer goes back, and uses the place for another.
-        try ring.set(position: 8)
+        #expect(try ring.takeBack())
+        #expect(try !ring.takeBack())
         try ring.append(Self.word(.return, 1, now + 5000))
+        #expect(try reader.drain(into: writer) == 0)
+        try ring.seal()
         #expect(try reader.drain(into: writer) == 1)
-        _ = try reader.drain(into: writer, isOver: true)
+        try ring.append(Self.word(.entry, 3, now + 6000))
+        #expect(try reader.drain(into: writer, isOver: true) == 1)
       }
-      #expect(Self.text(events) == "+1 -1")
+      #expect(Self.text(events) == "+1 -1 +3")
     }
 
-    /// A thread that ended in the midst of taking a word back.
-    @Test func theLastZeroOfAnEndedThreadIsPassedOver() throws {
+    /// Before its time comes round, an open call's entry is not the writer's to take back any more.
+    @Test func whatIsOpenForLongIsDeclaredOld() throws {
       let events = try Self.ring(minimumTicks: 100) { reader, ring, writer in
-        try ring.append(Self.word(.entry, 1, ProcessorCounter.read()))
-        try ring.append(0)
-        #expect(try reader.drain(into: writer) == 1)
-        _ = try reader.drain(into: writer, isOver: true)
-        #expect(ring.consumed == 16)
+        let now = ProcessorCounter.read()
+        let long: UInt64 = 1 << (EventWord.timeBits - 2)
+        try ring.append(Self.word(.entry, 1, now &- long))
+        try ring.append(Self.word(.entry, 2, now &- long + 7))
+        try ring.append(Self.word(.entry, 3, now &- 10_000))
+        #expect(try reader.drain(into: writer) == 0)
+        #expect(ring.aged == 16)
+        #expect(try ring.takeBack())
+        #expect(try !ring.takeBack())
       }
-      #expect(Self.text(events) == "+1")
+      #expect(events.isEmpty)
     }
   }
 

@@ -100,9 +100,7 @@ struct RingWriter: Sendable {
 
   /// In bytes from the buffer's start.
   var position: UInt64 { ((try? memory.load(at: progress)) ?? 0) &- address }
-  var consumed: UInt64 {
-    ((try? memory.load(at: progress + Int(ThreadContext.consumed - ThreadContext.position))) ?? 0) &- address
-  }
+  var consumed: UInt64 { progress(ThreadContext.consumed) }
 
   /// Makes the position what it says, in bytes from the buffer's start.
   func set(position: UInt64) throws { try memory.store(address &+ position, at: progress) }
@@ -123,13 +121,23 @@ struct RingWriter: Sendable {
     }
   }
 
-  /// Takes the last word back if the reader has not had it; gives whether it was taken back.
+  private func progress(_ word: Int32) -> UInt64 {
+    ((try? memory.load(at: progress + Int(word - ThreadContext.position))) ?? 0) &- address
+  }
+
+  var sealed: UInt64 { progress(ThreadContext.sealed) }
+  var aged: UInt64 { progress(ThreadContext.aged) }
+
+  /// Gives the reader all that stands there.
+  func seal() throws {
+    try memory.store(
+      address &+ position, at: progress + Int(ThreadContext.sealed - ThreadContext.position))
+  }
+
+  /// Takes the last word back; gives whether it could.
   func takeBack() throws -> Bool {
-    let at = position - 8
-    let word = try memory.load(at: buffer + Int(at))
-    guard word != 0 else { return false }
-    try memory.store(0, at: buffer + Int(at))
-    try set(position: at)
+    guard position != sealed, position != aged else { return false }
+    try set(position: position - 8)
     return true
   }
 }

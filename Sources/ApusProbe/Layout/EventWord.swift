@@ -9,9 +9,8 @@
 /// +----------------------------------+------------------+--------+-----+
 /// ```
 ///
-/// Each word is written with one store, and published by the thread's position (``ThreadContext/position``). No event is
-/// zero, since function identifiers start at 1: zero stands for one that was taken back. Untimed events have zero in the
-/// time field.
+/// Each word is written with one store, and published by the thread's position (``ThreadContext/position``). Function
+/// identifiers start at 1. Untimed events have zero in the time field.
 public struct EventWord: RawRepresentable, Sendable, Hashable {
   /// The word as it stands in memory.
   public var rawValue: UInt64

@@ -99,8 +99,13 @@ package enum ThreadContext {
 
   /// The address where the next event goes, from the buffer's start to its end, both included; only the thread changes it.
   package static let position = progressDistance + 0
+  /// With a minimum duration: the reader's position, behind which the thread may take entries back; only the thread changes
+  /// it, and never back.
+  package static let sealed = progressDistance + 8
   /// The address of the first event that is not consumed; only the reader changes it.
   package static let consumed = progressDistance + 64
+  /// With a minimum duration: the entries below this address that are not sealed have been open for long. Only the reader changes it.
+  package static let aged = progressDistance + 72
 }
 
 /// The chunk table: which piece of which stack has which mirror.
@@ -253,6 +258,8 @@ package struct ProbeEnvironment: Sendable, Hashable {
   package var waitsForRoom: Bool
   /// How many traced frames may be open at once, if limited.
   package var depthLimit: Int32?
+  /// Calls that are shorter than this many ticks are taken back, if they are the last that was logged. 0: none is.
+  package var minimumTicks: Int32
   /// What is logged of the registers on the regs path.
   package var registers: RegisterRecord
 
@@ -260,6 +267,7 @@ package struct ProbeEnvironment: Sendable, Hashable {
     contexts: Address, chunkTable: Address, chunkBits: UInt8, mirror: Address, control: Address,
     lostCalls: Address, sharedCounts: Address, slowReturn: Address, arena: AddressRange, isTimed: Bool,
     waitsForRoom: Bool, depthLimit: Int32? = nil,
+    minimumTicks: Int32 = 0,
     registers: RegisterRecord = RegisterRecord(RegisterFileLayout(.x86_64))
   ) {
     self.registers = registers
@@ -275,5 +283,6 @@ package struct ProbeEnvironment: Sendable, Hashable {
     self.isTimed = isTimed
     self.waitsForRoom = waitsForRoom
     self.depthLimit = depthLimit
+    self.minimumTicks = minimumTicks
   }
 }

@@ -13,8 +13,6 @@ package struct StubOptions: Sendable, Hashable {
   }
 
   package var root: Root = .everywhere
-  /// Calls that are shorter than this many ticks, and of which nothing inside is recorded, are taken back.
-  package var minimumTicks: Int32 = 0
 
   package init() {}
 }
@@ -87,36 +85,37 @@ extension ProbeProgram {
     b.emit(.callBody)
     b.homeContext(environment)
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slowExit)
-    if options.minimumTicks > 0 {
-      b.shortReturn(function, options, environment, slow: slowExit)
-    } else {
-      let exit = b.here()
-      b.emit(.frameAddress(.v2))
-      b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
-      b.load(.v3, .v1, ThreadContext.position)
-      b.branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slowExit)
-      b.mirrorEntry(.v0, of: .v2)
-      b.load(.v2, .v0, StackChunk.returnAddress)
-      b.emit(.storeReturnAddress(.v2))
-      if environment.isTimed {
-        b.stampedWord(.v2, low: .immediate(0), environment, scratch: .v0)
-        b.emit(.frameAddress(.v0))
-        b.shiftLeft(.v0, StackChunk.mirrorShift - StackChunk.shift)
-        b.add(.v0, .at(.v1, ThreadContext.windowDelta))
-        b.or(.v2, .at(.v0, StackChunk.frame))
-      } else {
-        b.load(.v2, .v0, StackChunk.frame)
-      }
-      b.store(.v3, 0, .v2)
-      b.load(.v2, .v0, StackChunk.enclosing)
-      b.add(.v3, .immediate(8))
-      b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
-      b.commit(exit) {
-        $0.store(.v1, ThreadContext.current, .v2)
-        $0.storeConstant(.v0, StackChunk.returnAddress, 0)
-      }
-      b.closed(options, environment)
+    let exit = b.label()
+    if environment.minimumTicks > 0 {
+      b.shortReturn(function, options, environment, long: exit, slow: slowExit)
     }
+    b.place(exit)
+    b.emit(.frameAddress(.v2))
+    b.branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slowExit)
+    b.load(.v3, .v1, ThreadContext.position)
+    b.branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slowExit)
+    b.mirrorEntry(.v0, of: .v2)
+    b.load(.v2, .v0, StackChunk.returnAddress)
+    b.emit(.storeReturnAddress(.v2))
+    if environment.isTimed {
+      b.stampedWord(.v2, low: .immediate(0), environment, scratch: .v0)
+      b.emit(.frameAddress(.v0))
+      b.shiftLeft(.v0, StackChunk.mirrorShift - StackChunk.shift)
+      b.add(.v0, .at(.v1, ThreadContext.windowDelta))
+      b.or(.v2, .at(.v0, StackChunk.frame))
+    } else {
+      b.load(.v2, .v0, StackChunk.frame)
+    }
+    b.store(.v3, 0, .v2)
+    b.load(.v2, .v0, StackChunk.enclosing)
+    b.add(.v3, .immediate(8))
+    b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
+    b.commit(exit) {
+      $0.store(.v1, ThreadContext.current, .v2)
+      $0.storeConstant(.v0, StackChunk.returnAddress, 0)
+    }
+    b.closed(options, environment)
+    b.seal(environment)
     b.emit(.leave)
 
     b.place(tail)
@@ -174,37 +173,57 @@ extension ProgramBuilder {
     }
   }
 
-  /// The return where short calls are taken back. The context is in v1 and the frame in v2; changes v0, v2, v3 and v4. First
-  /// `current` goes out by one frame, the return address goes back to the stack, and the mirror entry is cleared; then
-  /// the entry is taken back, or the return becomes an event.
+  /// The return of a short call: takes its entry back, if that is the thread's last event, and leaves; else goes to `long`.
+  ///
+  /// The protocol with the reader, who reads up to what is sealed, and is not concerned by what goes on behind:
+  /// 1. The position is neither sealed nor at the buffer's start, and what stands there is not known to be old, whose time can not be told
+  ///    from that of a younger event.
+  /// 2. The last word is the entry of this frame's function, and is younger than the minimum. (Whose frame it opened: a
+  ///    frame of the same function that was left by a jump counts no more than this one.)
+  /// 3. The return address goes back to the stack.
+  /// 4. The position goes back by one event; the frame is closed with it, as by any return.
+  ///
+  /// All of it is restartable or committed: what a handler logs stands behind the entry, which then stays, or in its place.
+  ///
+  /// The context is in v1; changes v0, v2 and v3.
   fileprivate mutating func shortReturn(
-    _ function: UInt32, _ options: StubOptions, _ environment: ProbeEnvironment, slow: ProbeLabel
+    _ function: UInt32, _ options: StubOptions, _ environment: ProbeEnvironment, long: ProbeLabel,
+    slow: ProbeLabel
   ) {
-    let full = label()
-    let done = label()
+    let entry = Int32(EventWord(.entry, function: function, time: 0).rawValue)
+    let begin = here()
     emit(.frameAddress(.v2))
-    let exit = here()
-    mirrorEntry(.v0, of: .v2)
     branch(.v2, .notEqual, .at(.v1, ThreadContext.current), slow)
-    load(.v3, .v0, StackChunk.enclosing)
-    store(.v1, ThreadContext.current, .v3)
-    endRestartable(exit)
-    // From here on no handler's unwinder finds the frame, which could change its return address again.
-    load(.v3, .v0, StackChunk.returnAddress)
-    emit(.storeReturnAddress(.v3))
-    storeConstant(.v0, StackChunk.returnAddress, 0)
-    load(.v4, .v0, StackChunk.frame)
+    load(.v3, .v1, ThreadContext.position)
+    branch(.v3, .equal, .at(.v1, ThreadContext.sealed), long)
+    branch(.v3, .equal, .at(.v1, ThreadContext.aged), long)
+    branch(.v3, .equal, .at(.v1, ThreadContext.bufferBase), long)
+    // v0 = the entry's time, above zeros; v2 = how long ago that was
+    emit(.timestamp(.v2, scratch: .v0))
+    load(.v0, .v3, -8)
+    arithmetic(.exclusiveOr, .v0, .immediate(entry))
+    shiftLeft(.v2, UInt8(EventWord.timeShift))
+    subtract(.v2, .v0)
+    shiftLeft(.v0, UInt8(EventWord.timeBits))
+    branch(.v0, .notEqual, .immediate(0), long)
+    shiftRight(.v2, UInt8(EventWord.timeShift))
+    branch(.v2, .aboveOrEqual, .immediate(environment.minimumTicks), long)
+    emit(.frameAddress(.v2))
+    mirrorEntry(.v0, of: .v2)
+    // Entered by a tail call, the frame is of another function.
+    load(.v2, .v0, StackChunk.frame)
+    branch(.v2, .notEqual, .immediate(Int32(EventWord(.return, function: function, time: 0).rawValue)), long)
+    load(.v2, .v0, StackChunk.returnAddress)
+    emit(.storeReturnAddress(.v2))
+    load(.v2, .v0, StackChunk.enclosing)
+    subtract(.v3, .immediate(8))
+    store(.v1, ThreadContext.position, .v3)
+    commit(begin) {
+      $0.store(.v1, ThreadContext.current, .v2)
+      $0.storeConstant(.v0, StackChunk.returnAddress, 0)
+    }
     closed(options, environment)
-    move(.v3, .v4)
-    takeBack(function, minimumTicks: options.minimumTicks)
-    stampedWord(.v2, low: .v3, environment, scratch: .v0)
-    append(full: full)
-    jump(done)
-    place(full)
-    move(.v0, .v2)
-    and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
-    call(.logReturn)
-    place(done)
+    emit(.leave)
   }
 
   /// A tail call from the innermost frame: the call returns where that returns to us. The frame's function changes, its
@@ -280,55 +299,5 @@ extension ProgramBuilder {
     branch(.v3, .notEqual, .register(.v2), inner)
     storeConstant(.v1, ThreadContext.rootFrame, 0)
     place(inner)
-  }
-
-  /// Takes the entry event back, and leaves, if it is the last event and its call was short:
-  /// 1. The last word is read: is it an entry of this function, not older than the minimum?
-  /// 2. It is exchanged for zero, against the reader, which exchanges too: one of the two gets it.
-  /// 3. The position goes back by 8, unless a handler has appended, or comes now; then the zero stays, and the reader
-  ///    passes over it (which it does with a zero that is not the last word).
-  ///
-  /// The context is in v1 and the return event's low bits in v3, which are kept; changes v0, v2 and v4.
-  fileprivate mutating func takeBack(_ function: UInt32, minimumTicks: Int32) {
-    let keep = label()
-    let other = label()
-    let taken = label()
-    let entry = Int32(EventWord(.entry, function: function, time: 0).rawValue)
-    // Entered by a tail call, the frame's function is another than this stub's.
-    branch(.v3, .notEqual, .immediate(entry + 1), other)
-    // A child of fork has no events.
-    load(.v0, .v1, ThreadContext.capacity)
-    branch(.v0, .equal, .immediate(0), other)
-    emit(.timestamp(.v3, scratch: .v0))
-    // v2 = the place of the last event, v0 = its word, v3 = now
-    load(.v2, .v1, ThreadContext.position)
-    // At the buffer's start the last event is not before it; and after a fork the position is zero.
-    load(.v4, .v1, ThreadContext.bufferBase)
-    branch(.v4, .aboveOrEqual, .v2, keep)
-    subtract(.v2, .immediate(8))
-    load(.v0, .v2)
-    move(.v4, .v0)
-    and(.v4, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
-    branch(.v4, .notEqual, .immediate(entry), keep)
-    move(.v4, .v0)
-    shiftRight(.v4, UInt8(EventWord.timeShift))
-    subtract(.v3, .v4)
-    shiftLeft(.v3, UInt8(EventWord.timeShift))
-    shiftRight(.v3, UInt8(EventWord.timeShift))
-    branch(.v3, .aboveOrEqual, .immediate(minimumTicks), keep)
-    constant(.v3, 0)
-    emit(.atomicCompareExchange(ProbeAddress(.v2), expected: .v0, desired: .v3, otherwise: keep))
-    load(.v0, .v1, ThreadContext.position)
-    move(.v3, .v0)
-    subtract(.v3, .immediate(8))
-    branch(.v3, .notEqual, .v2, taken)
-    emit(
-      .localCompareExchange(
-        ProbeAddress(.v1, ThreadContext.position), expected: .v0, desired: .v3, otherwise: taken))
-    place(taken)
-    emit(.leave)
-    place(keep)
-    constant(.v3, EventWord(.return, function: function, time: 0).rawValue)
-    place(other)
   }
 }

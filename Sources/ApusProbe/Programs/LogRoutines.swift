@@ -49,6 +49,16 @@ extension ProgramBuilder {
     emit(.restartable(begin, end))
   }
 
+  /// With a minimum duration: gives the reader all that is logged, for good. Restartable: a handler may have given more, and
+  /// what is given never goes back. Changes v0.
+  mutating func seal(_ environment: ProbeEnvironment) {
+    guard environment.minimumTicks > 0 else { return }
+    let begin = here()
+    load(.v0, .v1, ThreadContext.position)
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.sealed), .v0))
+    endRestartable(begin)
+  }
+
   /// Notes returns that could not be logged, and sees to it that nothing is logged before them. Restartable: a handler must not
   /// find the one done and not the other, or the gap would close a frame of its own. Changes v0.
   mutating func owe(_ returns: ProbeOperand) {
@@ -138,10 +148,12 @@ extension Routine {
     let retry = b.here()
     b.stampedWord(.v2, low: .v4, environment, scratch: .v0)
     if routine == .log { b.append(full: full) } else { b.appendRegisters(environment.registers, full: full) }
+    b.seal(environment)
     b.constant(.v0, 1)
     b.emit(.returnFromRoutine)
 
     b.place(full)
+    b.seal(environment)
     let room = b.label()
     let ahead = b.label()
     let raise = b.label()

@@ -12,9 +12,4 @@ static inline uint64_t apus_count_calls(uintptr_t words, uint64_t count) {
   return calls;
 }
 
-// Takes a word out: what stood there, and zero from now on, in one step against a writer that takes it back.
-static inline uint64_t apus_take_word(uintptr_t word) {
-  return __atomic_exchange_n((uint64_t *)word, 0, __ATOMIC_ACQ_REL);
-}
-
 #endif

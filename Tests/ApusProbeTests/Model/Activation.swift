@@ -42,6 +42,8 @@ struct Activation: Sendable {
   var interpreter: ProbeInterpreter?
   /// Whether the stub's exit part runs, or ran.
   var isLeaving = false
+  /// When a stub called the body.
+  var began: UInt64?
   /// Which jumps lead behind this level.
   var mark = -1
   /// What runs here when an exception passes.

@@ -81,12 +81,14 @@ enum ModelLayout {
   /// The call site of a function.
   static func site(_ function: Int) -> UInt64 { 0x9000_0000_0000 + UInt64(function) * 64 }
   /// The environment of a session.
-  static func environment(timed: Bool, waits: Bool, depthLimit: Int32?) -> ProbeEnvironment {
+  static func environment(timed: Bool, waits: Bool, depthLimit: Int32?, minimumTicks: Int32 = 0)
+    -> ProbeEnvironment
+  {
     ProbeEnvironment(
       contexts: contexts, chunkTable: chunkTable, chunkBits: chunkBits, mirror: mirror, control: control,
       lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn,
       arena: AddressRange(arena, arena + arenaSize), isTimed: timed, waitsForRoom: waits,
-      depthLimit: depthLimit, registers: registers)
+      depthLimit: depthLimit, minimumTicks: minimumTicks, registers: registers)
   }
 
   /// Every address that is mapped.

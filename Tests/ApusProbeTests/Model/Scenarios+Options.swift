@@ -43,31 +43,12 @@ extension Scenarios {
         ]
       ],
       injections: [.handler(calls), .alternate(calls)], leavesNothing: false),
-    Scenario(
-      name: "minimum duration", options: minimum,
-      threads: [
-        [.call(1, [.call(2, []), .call(2, []), .call(2, [])]), .call(3, [.call(2, []), .call(2, [])])]
-          + nested + [.call(4, [.tail(5, [])])]
-      ],
-      injections: [.handler(calls), .alternate(calls), .reader] + forks),
-    Scenario(
-      name: "minimum duration, dropping", waits: false, ringEvents: 8, options: minimum,
-      threads: [
-        [.call(1, [.call(2, []), .call(2, [.call(3, [.call(4, [])])]), .read, .call(2, [])])] + nested
-      ],
-      injections: [.handler(calls), .reader]),
   ]
 
   static let roots: [Int: StubOptions] = {
     var options: [Int: StubOptions] = [:]
     for function in 0..<ProgramSet.functions { options[function, default: StubOptions()].root = .inside }
     options[2, default: StubOptions()].root = .root
-    return options
-  }()
-
-  private static let minimum: [Int: StubOptions] = {
-    var options: [Int: StubOptions] = [:]
-    for function in 0...5 { options[function, default: StubOptions()].minimumTicks = 7 }
     return options
   }()
 }

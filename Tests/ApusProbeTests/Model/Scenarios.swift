@@ -27,7 +27,7 @@ enum Scenarios {
   static let nested: [Op] = [.call(1, [.call(2, []), .call(3, [.call(4, [])])]), .call(5, [])]
 
   /// Everything that is explored.
-  static let all = graph + options + places + entry + count + loader + registers
+  static let all = graph + options + minimum + places + entry + count + loader + registers
 
   static let graph: [Scenario] = [
     Scenario(name: "nested calls", threads: [nested], injections: signals + forks + [.reader]),

@@ -28,6 +28,8 @@ indirect enum Op: Sendable {
   case await(Int)
   /// The reader reads.
   case read
+  /// So much time passes that the words' times come round; meanwhile the reader notes that what is open is old.
+  case age
   /// A library has been opened, and the loader calls its debuggers' function.
   case open
 }
@@ -68,6 +70,8 @@ struct Scenario: Sendable {
   var timed = true
   var waits = true
   var depthLimit: Int32?
+  /// Calls that are shorter may be taken back.
+  var minimumTicks: Int32 = 0
   /// Whether all calls within the limit, and no others, are recorded or counted as lost.
   var depthIsExact = false
   /// In events.
@@ -96,6 +100,8 @@ struct Scenario: Sendable {
   var isExact = true
   /// Whether all frames are closed by their own returns when nothing is injected.
   var leavesNothing = true
+  /// Whether whatever was left is followed by an event that says so.
+  var endsClosed = false
   /// How many boundaries to go on after each one that is explored.
   var stride = 1
   /// A second injection at each of this many random boundaries after the first.

@@ -17,7 +17,8 @@ struct ProgramSet: Sendable {
 
   init(_ scenario: Scenario) {
     let environment = ModelLayout.environment(
-      timed: scenario.timed, waits: scenario.waits, depthLimit: scenario.depthLimit)
+      timed: scenario.timed, waits: scenario.waits, depthLimit: scenario.depthLimit,
+      minimumTicks: scenario.minimumTicks)
     stubs = (0..<Self.functions).map {
       switch scenario.level {
       case .count: .countStub(function: UInt32($0), environment: environment)

@@ -50,11 +50,12 @@ extension World {
     var owed: UInt64 = 0
     let scenario = setup.scenario
     for context in Set(scenario.contexts).subtracting(scenario.withoutContext).sorted() {
-      read(context)
+      read(context, isOver: true)
       let decoded = StreamDecoder(
         streams[context], level: scenario.level, isExact: scenario.isExact && abandonments == 0,
         isTimed: scenario.timed, checksTime: baseline == nil,
-        mayStayOpen: isClosed ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil,
+        mayStayOpen: isClosed || scenario.endsClosed
+          ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil,
         recordsRegisters: scenario.recordsRegisters)
       if let failure = decoded.failure { fail("stream \(context): \(failure)") }
       for (function, count) in decoded.entries.enumerated() { entries[function] += count }
@@ -121,6 +122,9 @@ extension World {
         lost = try memory.global(ModelLayout.lostCalls + UInt64(function * 8))
       } catch { return fail("lost calls: \(error)") }
       let known = entries[function] &+ Int(truncatingIfNeeded: lost)
+      if known < long[function] {
+        fail("function \(function): \(long[function]) calls were long, \(known) are known")
+      }
       if known > made[function]
         || setup.scenario.isComplete(function) && known + abandoned[function] < made[function]
       {
@@ -163,9 +167,9 @@ extension World {
 extension Scenario {
   /// Whether every call of a function is to be recorded or counted as lost.
   func isComplete(_ function: Int) -> Bool {
-    guard depthLimit == nil else { return false }
+    guard depthLimit == nil, minimumTicks == 0 else { return false }
     guard let options = options[function] else { return true }
-    return options.root == .everywhere && options.minimumTicks == 0
+    return options.root == .everywhere
   }
 
   /// Whether that is so of all functions.

@@ -3,32 +3,32 @@ import ApusProbe
 extension World {
   /// The reader's protocol, with what all threads see now:
   /// 1. The position is read (acquire); the words up to it are all written.
-  /// 2. They are taken: with a minimum duration by exchange with zero, and a zero is passed over, unless it is the last.
+  /// 2. They are read.
   /// 3. The consumed word is published with a release.
-  mutating func read(_ context: Int) {
+  ///
+  /// With a minimum duration what is sealed takes the position's place until the thread has ended.
+  mutating func read(_ context: Int, isOver: Bool = false) {
     // Nobody reads what a child writes.
     if isChild { return }
     do throws(ProbeFault) {
-      let consumed = try take(context)
+      let consumed = try take(context, published(isOver: isOver))
       try memory.setGlobal(setup.context(context) + UInt64(ThreadContext.consumed), consumed)
     } catch { fail("the reader: \(error)") }
   }
 
   /// Steps 1 and 2; gives what is to be published.
-  private mutating func take(_ context: Int) throws(ProbeFault) -> UInt64 {
+  private mutating func take(_ context: Int, _ published: Int32) throws(ProbeFault) -> UInt64 {
     var consumed = try memory.global(setup.context(context) + UInt64(ThreadContext.consumed))
-    let position = try memory.global(setup.context(context) + UInt64(ThreadContext.position))
-    let takesBack = setup.scenario.options.values.contains { $0.minimumTicks > 0 }
+    let position = try memory.global(setup.context(context) + UInt64(published))
     while let place = next(context, &consumed, position) {
-      let word = try memory.global(place)
-      if takesBack {
-        if word == 0, place + 8 == position { break }
-        try memory.setGlobal(place, 0)
-      }
-      if word != 0 || !takesBack { streams[context].append(word) }
+      streams[context].append(try memory.global(place))
       consumed = place + 8
     }
     return consumed
+  }
+
+  private func published(isOver: Bool) -> Int32 {
+    setup.scenario.minimumTicks == 0 || isOver ? ThreadContext.position : ThreadContext.sealed
   }
 
   /// Where the next word is read; nil if there is none. At the end it goes back to the start only after the writer.
@@ -47,7 +47,7 @@ extension World {
   /// are read. ``finishEarlyRead(_:)`` reads them.
   mutating func readEarly(_ context: Int) {
     do throws(ProbeFault) {
-      let position = try memory.global(setup.context(context) + UInt64(ThreadContext.position))
+      let position = try memory.global(setup.context(context) + UInt64(published(isOver: false)))
       memory.early = (setup.context(context) + UInt64(ThreadContext.consumed), position)
     } catch { fail("the reader: \(error)") }
   }

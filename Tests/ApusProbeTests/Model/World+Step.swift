@@ -64,6 +64,7 @@ extension World {
     case .callBody:
       store(fibres[fibre].levels[top].frame, ModelLayout.stubPoint(fibres[fibre].levels[top].function))
       fibres[fibre].levels[top].isLeaving = false
+      fibres[fibre].levels[top].began = clock
     case .jumpBody:
       if case .hook(let purpose) = fibres[fibre].levels[top].kind { hooked(purpose, thread, fibre, top) }
     case .left: goToReturnAddress(thread, fibre, top)
@@ -101,14 +102,24 @@ extension World {
     if target == level.token {
       fibres[fibre].levels.removeLast()
     } else if let function = ModelLayout.function(at: target) {
-      fibres[fibre].levels[top].isLeaving = true
+      beginLeaving(fibre, top)
       fibres[fibre].levels[top].interpreter = machine(
         setup.stub(function), at: setup.afterBody(function), thread, frame: level.frame)
     } else if target == ModelLayout.slowReturn {
-      fibres[fibre].levels[top].isLeaving = true
+      beginLeaving(fibre, top)
       fibres[fibre].levels[top].interpreter = machine(setup.slowReturn, thread, frame: level.frame)
     } else {
       fail("function \(level.function) returns to 0x\(String(target, radix: 16)): its address is lost")
+    }
+  }
+
+  private mutating func beginLeaving(_ fibre: Int, _ top: Int) {
+    fibres[fibre].levels[top].isLeaving = true
+    let level = fibres[fibre].levels[top]
+    if let began = level.began, setup.scenario.minimumTicks > 0,
+      clock - began >= UInt64(setup.scenario.minimumTicks)
+    {
+      long[level.function] += 1
     }
   }
 
@@ -222,8 +233,19 @@ extension World {
     case .read:
       drainStores(thread)
       read(threads[thread].context)
+    case .age: age(thread, fibre)
     case .open: open(thread, fibre)
     }
+  }
+
+  private mutating func age(_ thread: Int, _ fibre: Int) {
+    drainStores(thread)
+    let context = setup.context(threads[thread].context)
+    do throws(ProbeFault) {
+      let position = try memory.global(context + UInt64(ThreadContext.position))
+      try memory.setGlobal(context + UInt64(ThreadContext.aged), position)
+    } catch { fail("the reader: \(error)") }
+    clock += 1 << EventWord.timeBits
   }
 
   /// Forgets the levels from `target` on.

@@ -14,6 +14,8 @@ struct World: Sendable {
   var made = [Int](repeating: 0, count: ProgramSet.functions)
   /// How many of these were too deep for the scenario's limit.
   var deep = [Int](repeating: 0, count: ProgramSet.functions)
+  /// How many of them took the minimum duration or longer, by function.
+  var long = [Int](repeating: 0, count: ProgramSet.functions)
   /// Calls whose stub was left by a jump out of a handler: logged or not.
   var abandoned = [Int](repeating: 0, count: ProgramSet.functions)
   var abandonments = 0
@@ -79,6 +81,7 @@ struct World: Sendable {
       try memory.setGlobal(field(ThreadContext.bufferBase), ring)
       try memory.setGlobal(field(ThreadContext.bufferEnd), ring + size)
       try memory.setGlobal(field(ThreadContext.position), ring)
+      try memory.setGlobal(field(ThreadContext.sealed), ring)
       try memory.setGlobal(field(ThreadContext.consumed), ring)
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)

@@ -17,17 +17,22 @@ enum EquivalentMutants {
       "at the limit if v3 >= v0": guess,
       "negate if v2 != current (2)": "then all tail calls take the slow path, which does the same",
       "negate if v3 != 0 (2)": emptyEntry, "never if v3 != 0 (2)": emptyEntry,
-      "at the limit if v4 >= v2": beforeTheBuffer, "never if v4 >= v2": beforeTheBuffer,
-      "swap return address = v3 and [v0] = 0": unseen,
       "swap [v0+8] = return and v3 = return address": unseen,
       "swap current = v2 and [v0] = 0": "committed stores are made as one",
-      "remove return address = v3 (3)":
-        "the slow return of stubs with a minimum duration: the same code as in all others, where it is found out",
-      "swap [v0] = 0 and v4 = [v0+8]": unseen,
-      "weaken position = release v0":
-        "with a minimum duration only: a word that is not seen yet is the last one then, and waited for",
+      "swap current = v2 and [v0] = 0 (2)": "committed stores are made as one",
+      "never if v3 == base":
+        "takes a handler that turns the buffer and leaves by a jump before the end is sealed",
+      "never if v2 != return":
+        "a tail call's event stands last, or was lost, and what is before it was sealed then",
+      "remove sealed = release v0": "the reader gets it with the next that is sealed",
+      "weaken sealed = release v0": releasedBefore,
+      "negate if v2 != current (3)": sameElsewhere, "never if v2 != current (3)": sameElsewhere,
+      "never if v0 != 0 (2)": "what is no entry is sealed, or its frame says that it is of another function",
+      "never if v3 != v2 (2)": sameElsewhere,
     ],
     "log": [
+      "weaken sealed = release v0": releasedBefore, "weaken sealed = release v0 (2)": releasedBefore,
+      "remove restartable (7)": readRightAfter, "remove restartable (8)": readRightAfter,
       "at the limit if v2 < [v3+64]": guess,
       "swap v2 = base and limit = 0": "a buffer never moves",
       "at the limit if v6 < 16": room, "at the limit if v6 < 16 (2)": room,
@@ -98,14 +103,18 @@ enum EquivalentMutants {
     ],
   ]
 
+  private static let sameElsewhere =
+    "with a minimum duration: the same code as without, where it is found out"
+  private static let readRightAfter =
+    "takes a handler, and a reader right after it, before the next that is sealed"
+  private static let releasedBefore =
+    "the position's release makes the words visible in the model; a machine may let the later store overtake that"
   private static let emptyEntry =
     "in stubs with a root filter; the same check of the entry is found out in all others"
   private static let chunkAlone =
     "no scenario whose streams are judged exactly loses the stack chunk and nothing else"
   private static let room = "how much room is waited for is a matter of choice"
   private static let twoHandlers = "takes two handlers, one after the other: Tests/Models/append.pml has them"
-  private static let beforeTheBuffer =
-    "the word before a buffer is another one's last: never an entry in the model"
   private static let outwards = "no entry leads inwards; ends the walk over one that was overwritten"
   private static let manyFrames = "no scenario leaves more frames at once than one event can hold (262,143)"
   private static let noSuchDistance = "addresses of frames and distances between them are multiples of 8"
