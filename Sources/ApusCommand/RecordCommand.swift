@@ -2,6 +2,7 @@ internal import ApusCore
 internal import ApusProcess
 internal import ApusRecord
 internal import ApusReport
+internal import ApusSystem
 package import ArgumentParser
 internal import Logging
 internal import Synchronization
@@ -46,8 +47,15 @@ package struct RecordCommand: ParsableCommand {
   @Option(help: "A thread's buffer, as 64K or 4M.") var buffer = ByteCount(4 << 20)
   @Option(help: "When a buffer is full: drop calls (and count them), or let the program wait.")
   var onFull = Policy.wait
+  @Option(
+    help: ArgumentHelp(
+      "Record a program at a server of GDB's remote protocol (gdbserver, qemu): the one that it has, which must be at its start, or the named one, which it starts.",
+      valueName: "host:port"))
+  var remote: String?
+  @Flag(help: "With --remote: stop all threads at once, where the server could also stop them one by one.")
+  var allStop = false
   @Flag(name: .shortAndLong, help: "Say what is being done.") var verbose = false
-  @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var command: [String]
+  @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var command: [String] = []
 
   package init() {}
 
@@ -72,7 +80,11 @@ package struct RecordCommand: ParsableCommand {
       if first == "--version" { throw CleanExit.message(Apus.version) }
       throw ValidationError("Unknown option '\(first)'; a program of that name goes after --")
     }
-    if program.isEmpty { throw ValidationError("give the program to run") }
+    if let remote, SocketAddress(remote) == nil {
+      throw ValidationError("--remote takes HOST:PORT with a numeric address, or a socket's path: not '\(remote)'")
+    }
+    if remote == nil, allStop { throw ValidationError("--all-stop needs --remote") }
+    if program.isEmpty, remote == nil { throw ValidationError("give the program to run") }
   }
 
   private var program: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
@@ -80,6 +92,11 @@ package struct RecordCommand: ParsableCommand {
   package func run() throws {
     var options = RecordOptions(command: program)
     options.output = output
+    if let address = remote.flatMap({ SocketAddress($0) }) {
+      var remote = RemoteOptions(address)
+      remote.allStop = allStop
+      options.remote = remote
+    }
     options.functions = function.map { Glob($0) }
     options.excluded = exclude.map { Glob($0) }
     options.roots = root.map { Glob($0) }

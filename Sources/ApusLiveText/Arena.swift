@@ -1,6 +1,5 @@
 package import ApusCore
 package import ApusProcess
-package import ApusSystem
 
 /// Memory for trampolines in reach of some modules: executable in the process, writable here, never both in one place.
 package final class Arena {
@@ -8,39 +7,29 @@ package final class Arena {
   package let range: AddressRange
   /// How far a branch from it reaches, and back.
   package let reach: UInt64
-  private let access: Access
+  private let mapping: RemoteMapping
   private var used: UInt64
 
-  /// How code gets into it.
-  private enum Access {
-    /// Through a mapping of ours of the same memory.
-    case shared(MappedMemory)
-    /// Through the process's own mapping, where the kernel maintains the caches.
-    case process(ProcessMemory)
-  }
-
-  /// Makes an arena of `bytes` (a multiple of the page size) at a free place near `module`. The memory's file is made in the
-  /// process, under its limits; where instruction fetches do not see what another mapping stores, the memory is the process's
-  /// own.
+  /// Makes an arena of `bytes` (a multiple of the page size) at a free place near `module`. Where instruction fetches do not see
+  /// what another mapping stores, the memory is the process's own, and written through its own mapping, where the kernel
+  /// maintains the caches.
   package init(
     near module: AddressRange, bytes: UInt64, states: SiteStates, in caller: RemoteCaller,
-    descriptorOf process: borrowing FileDescriptor, gap: AddressSpaceGap
+    sharing: any MemorySharing, gap: AddressSpaceGap
   ) throws(LiveTextError) {
     reach = states.reach
     guard let place = gap.find(near: module, bytes: bytes, reach: reach) else {
       throw .noGap(near: module, bytes: bytes)
     }
-    if states.hasCoherentFetches {
-      access = .shared(
-        try RemoteFile.map(
-          bytes: bytes, at: place.start, executable: true, name: "apus-arena", in: caller,
-          descriptorOf: process))
+    if sharing.storesCode(states) {
+      mapping = try sharing.map(
+        bytes: bytes, at: place.start, executable: true, name: "apus-arena", in: caller)
     } else {
       let memory = try lifting { () throws(TraceError) in
         try RemoteFile.code(bytes: bytes, at: place.start, in: caller)
         return try caller.tracer.memory(of: try caller.tracer.process(of: caller.thread))
       }
-      access = .process(memory)
+      mapping = RemoteMapping(place, in: memory)
     }
     range = place
     used = 0
@@ -72,13 +61,6 @@ package final class Arena {
     guard address >= range.start, address <= range.end, UInt64(bytes.count) <= range.end - address else {
       throw .arenaFull(base: range.start)
     }
-    switch access {
-    case .shared(let view):
-      do { try view.store(bytes: bytes, at: Int(address - range.start)) } catch {
-        throw .arenaFull(base: range.start)
-      }
-    case .process(let memory):
-      try lifting { () throws(ApusProcess.MemoryError) in try memory.write(bytes, at: address) }
-    }
+    try mapping.write(bytes, at: Int(address - range.start))
   }
 }

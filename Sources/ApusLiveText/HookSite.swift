@@ -18,6 +18,10 @@ package struct HookSite: Sendable, Hashable {
     case lock
     /// Is called when the set of libraries changes.
     case loader
+    /// Ends the process.
+    case end
+    /// Makes another program of the process.
+    case exec
   }
 
   package var purpose: Purpose
@@ -52,6 +56,8 @@ package struct HookSite: Sendable, Hashable {
     (.giveBack, ["dlopen", "dlmopen", "dlsym", "dlvsym"]),
     (.lock, ["mlockall"]),
     (.loader, ["_dl_debug_state"]),
+    (.end, ["_exit"]),
+    (.exec, ["execve", "execveat"]),
   ]
 
   /// What a program has that throws, and catches what goes through others' frames: the C++ ABI library's function, or Rust's.
@@ -115,6 +121,8 @@ package struct HookSite: Sendable, Hashable {
     // A signed address is not the one that we know, and what we would give back is not signed.
     case .giveBack: return seesSignedReturnAddress ? nil : .giveBackHook()
     case .loader: return .loaderHook()
+    case .end: return .stopHook(.end, environment: environment)
+    case .exec: return .stopHook(.exec, environment: environment)
     case .lock: return .passHook()
     }
   }

@@ -43,23 +43,34 @@ package struct ModuleImage: Sendable {
     return result.filter { $0.mappings.contains { $0.isExecutable } }
   }
 
-  /// The instances of a file in a process, which see the same image.
-  ///
-  /// The first segment of each begins where a mapping has its file offset, and the others are within its span: so a
-  /// file whose segments share a page, and one that is loaded twice side by side, are told apart.
+  /// The instances of a file in a process of this machine.
   package static func instances(of mapped: Mapped, process: Int32) throws(ModuleError) -> [ModuleImage] {
-    let image: ELFImage
     let memory: MappedMemory
     do throws(SystemError) { memory = try MappedMemory.file("/proc/\(process)/root\(mapped.path)") } catch {
       throw ModuleError(path: mapped.path, why: "\(error)")
     }
-    let source = unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
+    return try instances(of: mapped, bytes: source(memory), pageSize: UInt64(KernelSettings.pageSize))
+  }
+
+  /// A mapped file's bytes.
+  package static func source(_ memory: MappedMemory) -> any ByteSource {
+    unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
+  }
+
+  /// The instances of a file with these bytes in a process whose pages have that size; they see the same image.
+  ///
+  /// The first segment of each begins where a mapping has its file offset, and the others are within its span: so a
+  /// file whose segments share a page, and one that is loaded twice side by side, are told apart.
+  package static func instances(
+    of mapped: Mapped, bytes source: any ByteSource, pageSize: UInt64
+  ) throws(ModuleError) -> [ModuleImage] {
+    let image: ELFImage
     do throws(ELFError) { image = try ELFImage(source: source) } catch {
       throw ModuleError(path: mapped.path, why: "\(error)")
     }
     let loaded = image.segments.filter(\.isLoaded)
     guard let first = loaded.first else { throw ModuleError(path: mapped.path, why: "has no loaded segment") }
-    let page = ~(UInt64(KernelSettings.pageSize) - 1)
+    let page = ~(pageSize - 1)
     let low = first.address & page
     let high = loaded.map(\.addresses.end).max() ?? low
     var result: [ModuleImage] = []
@@ -80,5 +91,11 @@ package struct ModuleImage: Sendable {
 package struct ModuleError: Error, Sendable, CustomStringConvertible {
   package var path: String
   package var why: String
+
+  package init(path: String, why: String) {
+    self.path = path
+    self.why = why
+  }
+
   package var description: String { "\(path): \(why)" }
 }

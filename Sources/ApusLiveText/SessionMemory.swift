@@ -14,7 +14,7 @@ package struct SharedLayout: Sendable, Hashable {
   package let bufferSize: Int
 
   /// The largest page size of any architecture, in bytes.
-  private static let largestPage = 65536
+  static let largestPage = 65536
 
   /// How many buffers there are of each size.
   package static let bufferCounts = [16, 256, 32768]
@@ -49,8 +49,13 @@ package struct SharedLayout: Sendable, Hashable {
 /// The memory that a session has in a process, arenas apart.
 package final class SessionMemory {
   package let layout: SharedLayout
-  /// The shared region, here.
-  package let shared: MappedMemory
+  /// The shared region.
+  package let mapping: RemoteMapping
+  /// The shared region, here. Only for a session whose region has a view.
+  package var shared: MappedMemory {
+    guard let view = mapping.view else { preconditionFailure("the session's memory has no view here") }
+    return view
+  }
   /// The shared region, in the process.
   package let sharedRange: AddressRange
   /// Contexts and cursors.
@@ -68,17 +73,20 @@ package final class SessionMemory {
   private static let populateForWriting: Int32 = 23
 
   /// Maps everything in the process of the stopped thread that `caller` names.
+  ///
+  /// - Parameter chunkBits: log2 of how many chunks stacks may have; fewer if there is no memory for so many.
   package init(
-    layout: SharedLayout, in caller: RemoteCaller, descriptorOf process: borrowing FileDescriptor,
-    gap: AddressSpaceGap
+    layout: SharedLayout, in caller: RemoteCaller, sharing: any MemorySharing, gap: AddressSpaceGap,
+    chunkBits most: UInt8 = 15
   ) throws(LiveTextError) {
     self.layout = layout
     let contextBytes = UInt64(2 * ThreadContext.count * ThreadContext.stride)
     let sharedBytes = UInt64(layout.size)
-    var bits: UInt8 = 15
+    var bits = most
     while true {
       let slots = UInt64((1 << Int(bits)) + StackChunk.probeLimit)
-      let tableBytes = KernelSettings.wholePages(slots * UInt64(StackChunk.slotStride))
+      let page = UInt64(SharedLayout.largestPage)
+      let tableBytes = (slots * UInt64(StackChunk.slotStride) + page - 1) & ~(page - 1)
       let mirrorBytes = slots << UInt64(StackChunk.mirrorShift)
       let total = contextBytes + sharedBytes + tableBytes + mirrorBytes
       guard let place = gap.findRemote(bytes: total) else {
@@ -111,9 +119,8 @@ package final class SessionMemory {
       sharedRange = shared
       break
     }
-    shared = try RemoteFile.map(
-      bytes: sharedBytes, at: sharedRange.start, executable: false, name: "apus-trace", in: caller,
-      descriptorOf: process)
+    mapping = try sharing.map(
+      bytes: sharedBytes, at: sharedRange.start, executable: false, name: "apus-trace", in: caller)
     let range = sharedRange
     try lifting { () throws(TraceError) in try caller.madvise(range, advice: Self.dontDump) }
   }

@@ -9,6 +9,19 @@ package struct FaultRecovery: Sendable, Hashable {
   package var recovery: Address
 }
 
+/// An instruction that stops a thread for the tracer.
+package struct SessionTrap: Sendable, Hashable {
+  /// The instruction. Where the thread stands at its stop, before or behind it, depends on the architecture and the server; it goes
+  /// on behind.
+  package var range: AddressRange
+  package var reason: ProbeTrap
+
+  /// Whether a thread that stopped here may have met this trap.
+  package func explains(stopAt programCounter: Address) -> Bool {
+    programCounter == range.start || programCounter == range.end
+  }
+}
+
 /// Generates one arena's code: the gate, the slow return, the routines, then stubs as they are wanted.
 package final class TrampolineWriter {
   package let arena: Arena
@@ -17,6 +30,8 @@ package final class TrampolineWriter {
   package let environment: ProbeEnvironment
   /// The accesses that may fault, all of them.
   package private(set) var faults: [FaultRecovery] = []
+  /// Where threads stop for the tracer.
+  package private(set) var traps: [SessionTrap] = []
   /// The restartable code, in order of addresses. A thread that stands behind a range's first byte and in it, and gets a
   /// signal, must go on at the first byte.
   package private(set) var restartable: [AddressRange] = []
@@ -69,6 +84,11 @@ package final class TrampolineWriter {
     for entry in blob.faultTable {
       faults.append(
         FaultRecovery(access: address + UInt64(entry.start), recovery: address + UInt64(entry.recovery)))
+    }
+    for trap in blob.traps {
+      traps.append(
+        SessionTrap(
+          range: AddressRange(address + UInt64(trap.start), address + UInt64(trap.end)), reason: trap.reason))
     }
     for case .restartable(let begin, let end) in program.instructions {
       guard let begin = blob.offset(of: begin), let end = blob.offset(of: end) else { continue }

@@ -82,6 +82,18 @@ package struct ProbeSymbol: RawRepresentable, Sendable, Hashable {
   package init(rawValue: String) { self.rawValue = rawValue }
 }
 
+/// What a thread stops for.
+package enum ProbeTrap: Sendable, Hashable, CaseIterable {
+  /// Its buffer is full.
+  case room
+  /// Libraries have been loaded or unloaded.
+  case loader
+  /// The process is about to end.
+  case end
+  /// The process is about to become another program, if that can be executed.
+  case exec
+}
+
 /// The operations of the probe language.
 ///
 /// All arithmetic is on 64 bits. Loads zero-extend. "Local" operations are atomic only against signals that
@@ -135,6 +147,9 @@ package enum ProbeInstruction: Sendable, Hashable {
   case timestamp(ProbeRegister, scratch: ProbeRegister)
   /// A hint to the processor that the thread is spinning.
   case pause
+  /// Stops the thread for the tracer, which does what the reason asks for and lets it go on behind. Without a tracer the process
+  /// would be ended by a signal: only where there is one that is told of every thread's stops.
+  case trap(ProbeTrap)
   /// A hint to the processor that there will soon be a store to this place, which need not be mapped.
   case prefetchForStore(ProbeAddress)
   /// Says of the instructions between two labels, the second of which stands here: if a signal is delivered after the

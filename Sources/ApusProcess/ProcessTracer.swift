@@ -55,10 +55,14 @@ package protocol ProcessTracer: AnyObject {
   /// Whether no thread is held any more.
   var isEmpty: Bool { get }
 
+  /// Whether the thread is held and stopped.
+  func isStopped(_ thread: ThreadID) -> Bool
   /// The next event; nil when the time is over, the waker was used, or no thread is held any more.
   func next(timeoutMilliseconds: Int?) throws(TraceError) -> TraceEvent?
   /// Lets a stopped thread run on. `signal`: nil for the one that it stopped with, 0 for none.
   func resume(_ thread: ThreadID, signal: Int32?) throws(TraceError)
+  /// Lets a stopped thread run on, and no other that is stopped, even where one's stop stops all.
+  func resumeAlone(_ thread: ThreadID, signal: Int32?) throws(TraceError)
   /// Asks a running thread to stop; an `interrupted` event follows.
   func interrupt(_ thread: ThreadID) throws(TraceError)
   /// Lets a stopped thread go for good.
@@ -67,6 +71,10 @@ package protocol ProcessTracer: AnyObject {
   func process(of thread: ThreadID) throws(TraceError) -> ProcessID
   /// A stopped thread's registers.
   func registers(of thread: ThreadID) throws(TraceError) -> RegisterFile
+  /// A stopped thread's thread pointer (fs base, TPIDR_EL0, r13).
+  func threadPointer(of thread: ThreadID) throws(TraceError) -> UInt64
+  /// The code of a gate, for whoever puts one into an arena.
+  var gateCode: [UInt8] { get }
   /// Sets a stopped thread's registers.
   func setRegisters(_ registers: RegisterFile, of thread: ThreadID) throws(TraceError)
   /// A process's memory. After an exec the former object is dead, and a new one must be asked for.
@@ -79,6 +87,12 @@ package protocol ProcessTracer: AnyObject {
     _ call: RemoteSystemCall, payload: [UInt8]?, _ arguments: [UInt64], on thread: ThreadID,
     through gate: RemoteCallGate
   ) throws(TraceError) -> UInt64
+}
+
+extension ProcessTracer {
+  package func resumeAlone(_ thread: ThreadID, signal: Int32?) throws(TraceError) {
+    try resume(thread, signal: signal)
+  }
 }
 
 /// Wakes a tracer that waits in `next`, from any thread.

@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// The thread that empties the rings and writes the trace file; nobody else touches the writer while it runs.
 final class DrainWorker: @unchecked Sendable {
-  // Sendable: `memory` does not change after its making, `writer` is the drain thread's, the rest is in the lock.
+  // Sendable: `control` does not change after its making, `writer` is the drain thread's, the rest is in the lock.
 
   /// What the tracer's thread asks for.
   enum Request: Sendable {
@@ -16,6 +16,10 @@ final class DrainWorker: @unchecked Sendable {
     case open(RingReader)
     /// It is over: empty its ring for good.
     case close(RingReader)
+    /// Words of a thread, read when the counter stood at this.
+    case words([UInt64], thread: UInt32, counter: UInt64)
+    /// No more words of a thread come.
+    case over(UInt32)
     case threads([ThreadRecord])
     case modules([ModuleRecord])
     case functions([FunctionRecord])
@@ -35,13 +39,14 @@ final class DrainWorker: @unchecked Sendable {
   }
 
   private let state = Mutex(State())
-  private let memory: SessionMemory
+  /// nil where there is no view of it; then nobody waits who is not stopped.
+  private let control: ControlView?
   private let waker: Waker
   private let writer: TraceWriter
 
-  init(writer: TraceWriter, memory: SessionMemory, waker: Waker) {
+  init(writer: TraceWriter, control: ControlView?, waker: Waker) {
     self.writer = writer
-    self.memory = memory
+    self.control = control
     self.waker = waker
   }
 
@@ -101,6 +106,8 @@ final class DrainWorker: @unchecked Sendable {
             _ = try ring.drain(into: writer, isOver: true)
             try writer.endEvents(thread: ring.thread)
             finish(ring, &rings)
+          case .words(let words, let thread, let counter): try take(words, thread, counter)
+          case .over(let thread): try writer.endEvents(thread: thread)
           case .threads(let records): try writer.add(threads: records)
           case .modules(let records): try writer.add(modules: records)
           case .functions(let records): try writer.add(functions: records)
@@ -122,7 +129,7 @@ final class DrainWorker: @unchecked Sendable {
           flushed = now
         }
         // We are back: whoever gave up waiting may wait again.
-        memory.allowWaiting()
+        control?.allowWaiting()
       } catch {
         fail(error, rings)
         return
@@ -130,6 +137,19 @@ final class DrainWorker: @unchecked Sendable {
       if loaderIsWaiting { waker.wake() }
       if idle > 0 { usleep(idle < 64 ? 100 : idle < 1024 ? 500 : 2000) }
     }
+  }
+
+  private func take(_ words: [UInt64], _ thread: UInt32, _ counter: UInt64) throws(TraceWriteError) {
+    let calls = words.reduce(into: UInt64(0)) { if $1 >> 1 & 1 == 0 { $0 += 1 } }
+    var failure: TraceWriteError?
+    unsafe words.withUnsafeBufferPointer { words in
+      do throws(TraceWriteError) {
+        unsafe try writer.appendEvents(
+          thread: thread, process: RecordSession.processKey, words: words, drainCounter: counter)
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    state.withLock { $0.calls += calls }
   }
 
   private func finish(_ ring: RingReader, _ rings: inout [RingReader]) {
@@ -146,9 +166,12 @@ final class DrainWorker: @unchecked Sendable {
       $0.failure = error
       for ring in rings { $0.calls += ring.calls }
     }
-    memory.giveUp()
+    control?.giveUp()
     waker.wake()
   }
 
-  private var loaderIsWaiting: Bool { memory.loaderRequests > memory.loaderAnswers }
+  private var loaderIsWaiting: Bool {
+    guard let control else { return false }
+    return control.loaderRequests > control.loaderAnswers
+  }
 }

@@ -1,4 +1,5 @@
 package import ApusCore
+package import ApusSystem
 
 /// What is recorded of each chosen function.
 package enum RecordLevel: String, Sendable, CaseIterable {
@@ -18,10 +19,25 @@ package enum FullPolicy: String, Sendable, CaseIterable {
   case wait
 }
 
+/// Where the program is that is recorded, if not on this machine.
+package struct RemoteOptions: Sendable {
+  /// A server of GDB's remote protocol.
+  package var address: SocketAddress
+  /// Whether all threads are to be stopped at once, where the server could also stop them one by one.
+  package var allStop = false
+  /// Whether buffers may be shared through a file, where the server runs on this machine.
+  package var sharesMemory = true
+
+  /// The program at a server.
+  package init(_ address: SocketAddress) { self.address = address }
+}
+
 /// What `apus record` is asked to do.
 package struct RecordOptions: Sendable {
-  /// The program and its arguments.
+  /// The program and its arguments; empty for one that a server has already.
   package var command: [String]
+  /// The server that has the program or starts it; nil: it runs on this machine.
+  package var remote: RemoteOptions?
   /// The trace file's path.
   package var output = "apus.trace"
   /// Functions to record; empty: all.

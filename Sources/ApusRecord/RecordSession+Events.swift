@@ -9,16 +9,21 @@ internal import Logging
 extension RecordSession {
   /// Follows the process to its end.
   func followEvents() throws(RecordError) {
-    signals.forward(to: process)
+    let waker = tracer.waker
+    system.forward(signals, to: process) { [forwarded] number in
+      forwarded.add(number)
+      waker.wake()
+    }
     while status == nil || !tracer.isEmpty {
-      let event = try lifting { () throws(TraceError) in try tracer.next(timeoutMilliseconds: 1000) }
-      if let event {
+      if let event = try nextEvent() {
         try handle(event)
       } else if status == nil, tracer.isEmpty {
         break
       }
       if let error = worker?.failure, failure == nil { stopRecording(.trace(error)) }
       try askForStoppedThread()
+      try askForRings()
+      askForSignals()
     }
     signals.stop()
   }
@@ -34,10 +39,10 @@ extension RecordSession {
     } catch {
       if event.process == process {
         if failure == nil { stopRecording(error) }
-        letGo { () throws(TraceError) in try tracer.resume(event.thread) }
+        letGo { () throws(TraceError) in try tracer.resume(event.thread, signal: nil) }
       } else {
         note("a process that the program started could not be separated from the recording: \(error)")
-        letGo { () throws(TraceError) in try tracer.detach(event.thread) }
+        letGo { () throws(TraceError) in try tracer.detach(event.thread, signal: nil) }
       }
     }
   }
@@ -54,7 +59,10 @@ extension RecordSession {
       try welcome(thread, parent: parent, birth: birth, in: event.process)
     case .exited(let status):
       if thread == asked { asked = nil }
-      if thread == process { self.status = status }
+      if thread == process {
+        self.status = status
+        copies.isOver = true
+      }
       if event.process == process { try end(thread: thread) }
     case .exiting:
       if thread == asked { asked = nil }
@@ -62,9 +70,16 @@ extension RecordSession {
       if thread == process { noteAddressLimit() }
       try resume(thread)
     case .executed(let former, _):
-      if event.process == process { try leaveImage(former: former) }
+      if event.process == process {
+        try leaveImage(former: former)
+      } else if system.stopsItself {
+        // A vfork child, which was followed as long as it was in the program's memory.
+        return try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
+      }
       try resume(thread)
     case .signal(let info):
+      if try meetTrap(thread, info, in: event.process) { return }
+      if try foresee(info, of: thread) { return }
       if try recover(thread, info) {
         try resume(thread, signal: 0)
       } else {
@@ -74,12 +89,17 @@ extension RecordSession {
       }
     case .interrupted, .created(_, .clone), .created(_, .fork), .groupStop:
       try useStop(of: event)
+      if event.kind == .interrupted {
+        try useInterrupt(of: thread)
+        let signal = event.process == process ? forwarded.take() : nil
+        return try resume(thread, signal: signal)
+      }
       try resume(thread)
     case .created, .vforkDone, .systemCallEntry, .systemCallExit: try resume(thread)
     }
   }
 
-  private func resume(_ thread: ThreadID, signal: Int32? = nil) throws(RecordError) {
+  func resume(_ thread: ThreadID, signal: Int32? = nil) throws(RecordError) {
     try lifting { () throws(TraceError) in try tracer.resume(thread, signal: signal) }
   }
 
@@ -93,21 +113,26 @@ extension RecordSession {
       return
     }
     // Another process: not recorded. If it has a copy of the memory, it must not write where its parent does.
-    if isLive, birth != .vfork, let memory, let contexts, let gate = trampolines.first?.gate {
+    if isLive, birth != .vfork, let memory, let contexts, let gate {
       let child = try lifting { () throws(TraceError) in try tracer.memory(of: owner) }
       let mark = try lifting { () throws(ApusProcess.MemoryError) in try child.readWord(contexts.sessionMark)
       }
       if mark == 0 {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
         let context = try threadPointer(of: thread, memory: child).flatMap { contexts.index(of: $0) }
+        // What is not shared was copied.
+        if !copiesRings {
         try lifting { () throws(LiveTextError) in
           try memory.sever(in: caller, context: context, memory: child)
+        }
         }
       } else {
         try separate(thread, memory: child)
       }
     }
     note("processes that the program starts are not recorded")
+    // In the program's memory it may stop itself.
+    if birth == .vfork, system.stopsItself { return try resume(thread) }
     try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
   }
 
@@ -123,7 +148,7 @@ extension RecordSession {
   private func noteAddressLimit() {
     guard isLive, let memory else { return }
     do throws(SystemError) {
-      guard let limit = try ResourceLimit.addressSpace(of: process), limit < memory.reservedBytes else {
+      guard let limit = try system.addressLimit(of: process), limit < memory.reservedBytes else {
         return
       }
       note(
@@ -139,7 +164,7 @@ extension RecordSession {
     isLive = false
     asked = nil
     // Children that were forked before still have the hooks: nobody is to wait for an answer any more.
-    memory?.answerLoader(.max)
+    memory?.control?.answerLoader(.max)
     note("the program ran exec: what came after is not recorded")
     for thread in threads.keys.sorted() { try end(thread: thread) }
   }
@@ -174,7 +199,7 @@ extension RecordSession {
 
   /// If the loader waits for us, a stopped thread is needed: remote calls may have to be made.
   private func askForStoppedThread() throws(RecordError) {
-    guard isLive, asked == nil, let memory, memory.loaderRequests > memory.loaderAnswers else {
+    guard isLive, asked == nil, let control = memory?.control, control.loaderRequests > control.loaderAnswers else {
       return
     }
     for thread in threads.keys {
@@ -188,11 +213,19 @@ extension RecordSession {
 
   private func useStop(of event: TraceEvent) throws(RecordError) {
     if event.thread == asked { asked = nil }
-    guard isLive, event.process == process, let memory, memory.loaderRequests > memory.loaderAnswers else {
+    guard isLive, event.process == process, let control = memory?.control,
+      control.loaderRequests > control.loaderAnswers
+    else {
       return
     }
-    let request = memory.loaderRequests
-    stoppedThread = event.thread
+    let request = control.loaderRequests
+    try installNew(on: event.thread)
+    control.answerLoader(request)
+  }
+
+  /// Looks at what has been loaded; a stopped thread makes what calls are needed.
+  func installNew(on thread: ThreadID) throws(RecordError) {
+    stoppedThread = thread
     defer { stoppedThread = nil }
     do throws(RecordError) {
       try install(try readModules())
@@ -201,13 +234,14 @@ extension RecordSession {
     } catch {
       note("a library that was opened is not recorded: \(error)")
     }
-    memory.answerLoader(request)
   }
 
   /// Nothing more can be recorded: the program runs on as if nobody was there.
   func stopRecording(_ error: RecordError) {
     failure = error
     do throws(RecordError) {
+      if let memory { try lifting { () throws(LiveTextError) in try memory.giveUp() } }
+      guard tracer.capabilities.writesText else { return }
       let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
       for slot in enabled.values.joined() {
         try lifting { () throws(ApusProcess.MemoryError) in

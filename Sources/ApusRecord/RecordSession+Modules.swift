@@ -19,19 +19,13 @@ extension RecordSession {
 
   /// The modules that have been mapped since the last time.
   func readModules() throws(RecordError) -> [FoundModule] {
-    let mappings: [MemoryMapping]
-    do throws(SystemError) { mappings = try ProcessMaps.read(process: process) } catch {
-      if error.errno == .accessDenied {
-        let why = "\(options.command[0]) may not be read by this user, or changes its user: run apus as root"
-        throw .process(.refused(process: process, why: why))
-      }
-      throw .process(.system(error))
-    }
+    let thread = stoppedThread ?? mainThread
+    let mappings = try system.mappings(of: process, on: thread)
     var seen: Set<LoadedInstance> = []
     var found: [FoundModule] = []
     for module in ModuleImage.mapped(mappings) {
       do {
-        for image in try ModuleImage.instances(of: module, process: process) {
+        for image in try system.instances(of: module, in: process, on: thread) {
           let instance = LoadedInstance(path: image.path, bias: image.bias)
           seen.insert(instance)
           if loaded.contains(instance) { continue }
@@ -85,13 +79,19 @@ extension RecordSession {
   /// Enables the chosen sites and sets the hooks of modules of which no code is running.
   func install(_ found: [FoundModule]) throws(RecordError) {
     for module in found {
+      let caller = try caller()
       if options.level == .graph, !tracer.architecture.unwindsThroughStubs, try isThrowing(module) {
         note(
           "\(module.image.path) was opened: an exception that is thrown through recorded frames ends the program"
         )
       }
-      try installHooks(module)
-      if module.isChosen, !module.sites.sites.isEmpty { try installSites(module) }
+      let hasSites = module.isChosen && !module.sites.sites.isEmpty
+      let hooks = try hooks(of: module)
+      if hooks.isEmpty, !hasSites { continue }
+      try system.writingText(of: module.image, by: caller) { () throws(RecordError) in
+        try install(hooks, of: module)
+        if hasSites { try installSites(module) }
+      }
     }
   }
 
@@ -105,11 +105,12 @@ extension RecordSession {
     }
     let memory = try sessionMemory()
     let process = process
+    let gap = try gaps()
     let made = try lifting { () throws(LiveTextError) in
+      let page = max(system.pageSize, 65536)
       let arena = try Arena(
-        near: module.image.range, bytes: KernelSettings.wholePages(max(wanted * 2, 2 << 20)),
-        states: states, in: caller, descriptorOf: try Self.descriptors(of: process),
-        gap: try Self.gaps(process))
+        near: module.image.range, bytes: (max(wanted * 2, 2 << 20) + page - 1) & ~(page - 1),
+        states: states, in: caller, sharing: system.sharing(with: process), gap: gap)
       try memory.add(arena)
       return try TrampolineWriter(
         arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode
@@ -119,6 +120,8 @@ extension RecordSession {
           depthLimit: options.level == .graph ? options.depth : nil,
           minimumTicks: options.level == .graph ? Int32(clamping: minimumTicks) : 0)
         environment.registers = RegisterRecord(RegisterFileLayout(tracer.architecture))
+        environment.trapsForLoader = system.stopsItself
+        environment.trapsForRoom = copiesRings
         return environment
       }
     }
@@ -127,9 +130,12 @@ extension RecordSession {
     return made
   }
 
+  /// Where remote calls are made, once there is an arena.
+  var gate: RemoteCallGate? { system.gate ?? trampolines.first?.gate }
+
   private func caller() throws(RecordError) -> RemoteCaller {
-    guard let gate = trampolines.first?.gate else { throw .process(.gone(thread: process)) }
-    return RemoteCaller(tracer, thread: stoppedThread ?? process, gate: gate)
+    guard let gate else { throw .process(.gone(thread: mainThread)) }
+    return RemoteCaller(tracer, thread: stoppedThread ?? mainThread, gate: gate)
   }
 
   private func installSites(_ module: FoundModule) throws(RecordError) {
@@ -240,18 +246,22 @@ extension RecordSession {
     }
   }
 
-  /// Sets the hooks of a module. A hook that cannot be set is noted; what depends on it is said there.
-  private func installHooks(_ module: FoundModule) throws(RecordError) {
+  private func hooks(of module: FoundModule) throws(RecordError) -> [HookSite] {
     var purposes: Set<HookSite.Purpose> = [.loader, .lock]
+    if copiesRings { purposes.formUnion([.end, .exec]) }
     if options.level == .graph {
       purposes.insert(.giveBack)
       if tracer.architecture.unwindsThroughStubs { purposes.formUnion([.disarm, .land]) }
     }
-    var hooks: [HookSite]
-    do throws(ELFError) { hooks = try HookSite.find(in: module.image.image, purposes: purposes) } catch {
+    do throws(ELFError) { return try HookSite.find(in: module.image.image, purposes: purposes) } catch {
       note("\(module.image.path): \(error)")
-      return
+      return []
     }
+  }
+
+  /// Sets the hooks of a module. A hook that cannot be set is noted; what depends on it is said there.
+  private func install(_ found: [HookSite], of module: FoundModule) throws(RecordError) {
+    var hooks = found
     guard !hooks.isEmpty else { return }
     let displacer: CodeDisplacer
     do throws(DisplacementError) { displacer = try CodeDisplacer(states) } catch {

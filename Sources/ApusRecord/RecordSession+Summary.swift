@@ -1,3 +1,4 @@
+internal import ApusCore
 internal import ApusLiveText
 internal import ApusProbe
 internal import ApusProcess
@@ -18,25 +19,26 @@ extension RecordSession {
     var lost: [FunctionCount] = []
     var counted: [FunctionCount] = []
     var slowPaths: [NamedCount] = []
-    if let memory {
-      for function in 0...Int(functionCount) {
-        let missing = memory.word(memory.layout.lostCalls, function)
-        if missing != 0 { lost.append(FunctionCount(function: UInt32(function), count: missing)) }
-        guard options.level == .count else { continue }
-        let calls = counts[function] + memory.word(memory.layout.sharedCounts, function)
-        if calls != 0 { counted.append(FunctionCount(function: UInt32(function), count: calls)) }
+    var gaveUp: UInt64 = 0
+    do throws(RecordError) { if !copiesRings { try readTotals() } } catch { failure = failure ?? error }
+    if let totals = copies.totals {
+      for (function, missing) in totals.lost.enumerated() where missing != 0 {
+        lost.append(FunctionCount(function: UInt32(function), count: missing))
       }
-      slowPaths = SharedControl.Counter.allCases.map {
-        NamedCount(name: $0.name, count: memory.counter($0))
+      if options.level == .count {
+        for (function, shared) in totals.shared.enumerated() where counts[function] + shared != 0 {
+          counted.append(FunctionCount(function: UInt32(function), count: counts[function] + shared))
+        }
       }
+      slowPaths = totals.slowPaths
+      gaveUp = slowPaths.first { $0.name == SharedControl.Counter.gaveUp.name }?.count ?? 0
     }
+    noteUnread()
     if !hookFailures.isEmpty {
       note("hooks that could not be set: \(hookFailures.joined(separator: "; "))")
     }
-    if let memory, memory.counter(.gaveUp) > 0 {
-      note(
-        "the program waited ten seconds for room in vain, \(memory.counter(.gaveUp)) times: calls were lost then"
-      )
+    if gaveUp > 0 {
+      note("the program waited ten seconds for room in vain, \(gaveUp) times: calls were lost then")
     }
     if failure == nil, !recordsAnything { failure = .nothingChosen(sites: usableSites) }
     if failure == nil {
@@ -49,7 +51,7 @@ extension RecordSession {
           slowPaths.append(NamedCount(name: "tail_calls", count: writer.tailCalls))
         }
         try writer.add(slowPaths: slowPaths, process: Self.processKey)
-        try writer.finish(anchor: Self.anchor())
+        try writer.finish(anchor: copies.anchor ?? system.anchor(on: nil))
       } catch { failure = .trace(error) }
     }
     var refused: [String: Int] = [:]
@@ -61,4 +63,28 @@ extension RecordSession {
       traceBytes: writer.bytesWritten, refused: refused.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
       notes: notes, failure: failure)
   }
+
+  /// Reads what the trampolines have counted, from where it stands now.
+  func readTotals() throws(RecordError) {
+    guard let memory else { return }
+    let number = Int(functionCount) + 1
+    copies.totals = try lifting { () throws(LiveTextError) in
+      var slowPaths: [NamedCount] = []
+      for counter in SharedControl.Counter.allCases {
+        slowPaths.append(NamedCount(name: counter.name, count: try memory.counter(counter)))
+      }
+      return Totals(
+        lost: try memory.words(memory.layout.lostCalls, number),
+        shared: options.level == .count ? try memory.words(memory.layout.sharedCounts, number) : [],
+        slowPaths: slowPaths)
+    }
+  }
+}
+
+/// What the trampolines have counted: by function, and of the slow paths.
+struct Totals {
+  var lost: [UInt64]
+  /// Calls at count level of threads without counters.
+  var shared: [UInt64]
+  var slowPaths: [NamedCount]
 }

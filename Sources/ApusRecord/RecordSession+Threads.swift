@@ -25,15 +25,21 @@ extension RecordSession {
     threadCount += 1
     let record = ThreadRecord(
       key: threadCount, process: Self.processKey, tid: UInt32(thread),
-      name: Self.name(of: thread, in: process),
-      start: ProcessorCounter.read())
+      name: system.name(of: thread, in: process),
+      start: system.counter())
     var ring: RingReader?
+    var copied: CopiedRing?
     let buffer = options.level == .count ? nil : buffers?.take()
-    if let buffer {
+    if let buffer, copiesRings {
+      copied = try lifting { () throws(LiveTextError) in
+        try CopiedRing(
+          thread: record.key, buffer: buffer, context: index, memory: memory, minimumTicks: minimumTicks)
+      }
+    } else if let buffer {
       ring = RingReader(
         thread: record.key, process: Self.processKey, buffer: buffer, context: index, memory: memory,
         minimumTicks: minimumTicks)
-      if threadCount == 1, let gate = trampolines.first?.gate {
+      if threadCount == 1, let gate = trampolines.first?.gate, !system.stopsItself {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
         try lifting { () throws(LiveTextError) in
           try memory.populate(offset: buffer.offset, bytes: buffer.size, in: caller)
@@ -52,7 +58,8 @@ extension RecordSession {
     }
     worker.send(.threads([record]))
     if let ring { worker.send(.open(ring)) }
-    threads[thread] = RecordedThread(record: record, context: index, ring: ring)
+    threads[thread] = RecordedThread(
+      record: record, context: index, ring: ring, copied: copied)
   }
 
   /// The word that a task's trampolines find its context by, whichever process it is of; nil if it has none.
@@ -86,13 +93,19 @@ extension RecordSession {
   /// A thread runs no more: its context may be another's, its ring is emptied for good.
   func end(thread: ThreadID) throws(RecordError) {
     leaveShared(thread)
+    if copiesRings, let recorded = threads[thread] { try readLast(recorded) }
     guard let recorded = threads.removeValue(forKey: thread), let worker else { return }
-    takeCounts(context: recorded.context)
+    if !copiesRings { try takeCounts(context: recorded.context) }
     var record = recorded.record
-    record.end = ProcessorCounter.read()
+    record.end = system.counter()
     worker.send(.threads([record]))
+    if let copied = recorded.copied {
+      hand(copied.finish(), thread: record.key)
+      worker.send(.over(record.key))
+      buffers?.give(copied.buffer)
+    }
     if let ring = recorded.ring { worker.send(.close(ring)) }
-    guard isLive else { return }
+    guard isLive, !copies.isOver else { return }
     let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
     if !recorded.isGivenUp {
       do throws(ApusProcess.MemoryError) { try contexts?.retire(recorded.context, in: target) } catch {
@@ -104,14 +117,16 @@ extension RecordSession {
   }
 
   /// Adds a thread's counters to the sums, and leaves zeros.
-  func takeCounts(context: Int) {
+  func takeCounts(context: Int) throws(RecordError) {
     guard options.level == .count, let memory else { return }
     let table = memory.layout.counters + context * memory.layout.counterStride
-    for function in 0...Int(functionCount) {
-      let calls = memory.word(table, function)
-      guard calls != 0 else { continue }
-      counts[function] += calls
-      memory.setWord(table, function, 0)
+    let number = Int(functionCount) + 1
+    try lifting { () throws(LiveTextError) in
+      let calls = try memory.words(table, number)
+      for function in 0..<number where calls[function] != 0 { counts[function] += calls[function] }
+      if calls.contains(where: { $0 != 0 }) {
+        try memory.mapping.write([UInt8](repeating: 0, count: 8 * number), at: table)
+      }
     }
   }
 
@@ -126,12 +141,5 @@ extension RecordSession {
 
   func note(_ text: String) {
     if !notes.contains(text) { notes.append(text) }
-  }
-
-  private static func name(of thread: ThreadID, in process: ProcessID) -> String {
-    do throws(SystemError) {
-      let text = try WholeFile.text("/proc/\(process)/task/\(thread)/comm")
-      return String(text.prefix { $0 != "\n" })
-    } catch { return "" }
   }
 }

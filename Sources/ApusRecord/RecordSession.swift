@@ -1,4 +1,4 @@
-package import ApusCore
+internal import ApusCore
 internal import ApusELF
 internal import ApusISA
 internal import ApusLiveText
@@ -16,13 +16,16 @@ package final class RecordSession {
   let options: RecordOptions
   let logger: Logger
   let chooser: FunctionChooser
-  let tracer: PtraceTracer
+  let system: any TargetSystem
+  var tracer: any ProcessTracer { system.tracer }
   let states: SiteStates
   let writer: TraceWriter
   let clockStart: ApusTraceFile.ClockAnchor
 
   /// The process; 0 before the launch.
   var process: ProcessID = 0
+  /// Its first thread: the process's number, but for servers that count in their own way.
+  var mainThread: ThreadID = 0
   /// What was made in the process.
   var memory: SessionMemory?
   var contexts: ContextTable?
@@ -58,6 +61,10 @@ package final class RecordSession {
   /// The thread whose event is being handled: remote calls can be made in it.
   var stoppedThread: ThreadID?
   let signals: SignalForwarder
+  /// Behind a connection without shared memory: see `RecordSession+Copies`.
+  var copies = CopyState()
+  /// Signals that were sent to us and are to be delivered to the program behind a connection.
+  let forwarded = ForwardedSignals()
   /// Whether the process is still the program that was set up.
   var isLive = false
   var status: Termination?
@@ -74,6 +81,8 @@ package final class RecordSession {
     var record: ThreadRecord
     var context: Int
     var ring: RingReader?
+    /// Its ring where there is no view of it.
+    var copied: CopiedRing?
     /// The context has been taken away: another task has its thread pointer too.
     var isGivenUp = false
   }
@@ -86,12 +95,16 @@ package final class RecordSession {
     self.options = options
     self.logger = logger
     chooser = FunctionChooser(options)
-    do throws(TraceError) { tracer = try PtraceTracer() } catch { throw .process(error) }
-    states = SiteStates(tracer.architecture)
     do throws(SystemError) { signals = try SignalForwarder() } catch { throw .process(.system(error)) }
-    let anchor = Self.anchor()
+    if let remote = options.remote {
+      system = try RemoteSystem(remote, command: options.command)
+    } else {
+      system = try LocalSystem()
+    }
+    let tracer = system.tracer
+    states = SiteStates(tracer.architecture)
+    let (frequency, anchor) = system.clock
     clockStart = anchor
-    let frequency = Self.counterFrequency()
     minimumTicks =
       options.minimumDuration == 0
       ? 0 : max(1, UInt64((Double(options.minimumDuration) * Double(frequency) / 1e9).rounded()))
@@ -112,24 +125,6 @@ package final class RecordSession {
     let layout = RegisterFileLayout(architecture)
     return RegisterNames(
       names: Array(layout.names.prefix(layout.recorded)), arguments: layout.arguments)
-  }
-
-  static func anchor() -> ApusTraceFile.ClockAnchor {
-    let both = ApusSystem.ClockAnchor.now()
-    return ApusTraceFile.ClockAnchor(
-      counter: both.counter, monotonic: both.nanoseconds, realtime: Clock.realtime.now())
-  }
-
-  /// The counter's frequency in Hz: the processor's own word, or measured for a few milliseconds; the trace's last anchor
-  /// improves on it.
-  private static func counterFrequency() -> UInt64 {
-    if let frequency = ProcessorCounter.frequency { return frequency }
-    let first = ApusSystem.ClockAnchor.now()
-    while Clock.monotonic.now() - first.nanoseconds < 4_000_000 {}
-    guard let clock = CounterClock(first: first, last: ApusSystem.ClockAnchor.now()) else {
-      return 1_000_000_000
-    }
-    return UInt64((1e9 / clock.nanosecondsPerTick).rounded())
   }
 
   /// Records from the program's start to its end.

@@ -10,6 +10,8 @@ internal import Synchronization
 final class SignalForwarder: Sendable {
   private struct State {
     var target: ProcessID = 0
+    /// Takes the signals instead, those of a terminal too.
+    var handler: (@Sendable (Int32) -> Void)?
     /// Signals that came before there was anybody to send them to.
     var early: [Int32] = []
   }
@@ -29,9 +31,13 @@ final class SignalForwarder: Sendable {
       while true {
         var info = unsafe siginfo_t()
         guard unsafe sigwaitinfo(&set, &info) > 0 else { continue }
+        let number = unsafe info.si_signo
+        if let handler = state.withLock({ $0.handler }) {
+          handler(number)
+          continue
+        }
         // SI_KERNEL: from the terminal.
         if unsafe info.si_code == 0x80 { continue }
-        let number = unsafe info.si_signo
         let process = state.withLock { state in
           if state.target == 0 { state.early.append(number) }
           return state.target
@@ -51,6 +57,33 @@ final class SignalForwarder: Sendable {
     for number in early { kill(process, number) }
   }
 
+  /// Signals go to a handler from here on, the early ones first.
+  func forward(through handler: @escaping @Sendable (Int32) -> Void) {
+    let early = state.withLock { state in
+      state.handler = handler
+      defer { state.early = [] }
+      return state.early
+    }
+    for number in early { handler(number) }
+  }
+
   /// There is nobody to send signals to any more.
-  func stop() { state.withLock { $0.target = -1 } }
+  func stop() {
+    state.withLock {
+      $0.target = -1
+      $0.handler = nil
+    }
+  }
+}
+
+/// Signals that were sent to us, until the tracer's thread takes them.
+final class ForwardedSignals: Sendable {
+  private let numbers = Mutex<[Int32]>([])
+
+  /// Keeps one.
+  func add(_ number: Int32) { numbers.withLock { $0.append(number) } }
+  /// The first one.
+  func take() -> Int32? { numbers.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
+  /// Whether there is one.
+  var isEmpty: Bool { numbers.withLock { $0.isEmpty } }
 }

@@ -38,6 +38,15 @@ package struct CodeBlob: Sendable {
     package var recovery: Int
   }
 
+  /// Where a thread stops for the tracer; see ``ProbeInstruction/trap(_:)``.
+  package struct Trap: Sendable, Hashable {
+    /// The offset of the instruction.
+    package var start: Int
+    /// The offset where the thread goes on.
+    package var end: Int
+    package var reason: ProbeTrap
+  }
+
   /// A store that a tracer can make in a thread's place; see ``ProbeInstruction/committed(_:_:)``.
   package struct CommittedStore: Sendable, Hashable {
     /// What is stored.
@@ -97,6 +106,7 @@ package struct CodeBlob: Sendable {
   package var relocations: [Relocation]
   package var labels: [LabelOffset]
   package var faultTable: [FaultEntry]
+  package var traps: [Trap]
   /// By ascending offset.
   package var committed: [CommittedStore]
   /// The offsets after each call of the body: what bodies return to.

@@ -77,7 +77,7 @@ struct Laboratory {
         let caller = RemoteCaller(tracer, thread: process, gate: bootstrap.gate)
         let maps = try ProcessMaps.read(process: process)
         let memory = try SessionMemory(
-          layout: layout, in: caller, descriptorOf: try FileDescriptor.process(process),
+          layout: layout, in: caller, sharing: LocalSharing(process),
           gap: AddressSpaceGap(maps))
         let mapped = try #require(ModuleImage.mapped(maps).first { $0.path == path })
         let instances = try ModuleImage.instances(of: mapped, process: process)
@@ -110,7 +110,7 @@ struct Laboratory {
   func arena(bytes: UInt64 = 1 << 20) throws -> Arena {
     try Arena(
       near: program.range, bytes: bytes, states: SiteStates(tracer.architecture), in: caller,
-      descriptorOf: try FileDescriptor.process(process),
+      sharing: LocalSharing(process),
       gap: AddressSpaceGap(try ProcessMaps.read(process: process)))
   }
 }

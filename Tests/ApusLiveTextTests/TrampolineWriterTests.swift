@@ -206,14 +206,15 @@ extension LaunchingTests {
         try memory.write(bytes, at: address)
         // The program runs through the hook and the moved instructions; the hook has rung.
         try laboratory.tracer.resume(laboratory.process, signal: 0)
-        while laboratory.memory.loaderRequests == 0 {
+        let control = try #require(laboratory.memory.control)
+        while control.loaderRequests == 0 {
           if let event = try laboratory.tracer.next(timeoutMilliseconds: 100) {
             if case .exited = event.kind { break }
             try laboratory.tracer.resume(event.thread, signal: nil)
           }
         }
-        #expect(laboratory.memory.loaderRequests == 1)
-        laboratory.memory.answerLoader(1)
+        #expect(control.loaderRequests == 1)
+        control.answerLoader(1)
         var status: Termination?
         while status == nil {
           let event = try #require(try laboratory.tracer.next(timeoutMilliseconds: 5000))

@@ -59,7 +59,7 @@ struct Laboratory {
         let memory = try SessionMemory(
           layout: SharedLayout(functionCapacity: 64, counterArrays: 0, bufferSize: bufferSize),
           in: RemoteCaller(tracer, thread: process, gate: bootstrap.gate),
-          descriptorOf: try FileDescriptor.process(process),
+          sharing: LocalSharing(process),
           gap: AddressSpaceGap(try ProcessMaps.read(process: process)))
         try tracer.removeBootstrapGate(bootstrap)
         let target = try tracer.memory(of: process)

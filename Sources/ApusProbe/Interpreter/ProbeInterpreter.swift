@@ -188,7 +188,7 @@ package struct ProbeInterpreter: Sendable {
     let linked = code[index]
     var following = index + 1
     switch linked.instruction {
-    case .label, .pause, .prefetchForStore, .restartable, .committed: break
+    case .label, .pause, .trap, .prefetchForStore, .restartable, .committed: break
     case .constant(let d, let value): self[d] = value
     case .move(let d, let s): self[d] = self[s]
     case .load(let d, let place, let width): self[d] = try memory.load(address(place), width, .plain)

@@ -26,8 +26,9 @@ package enum ThreadContext {
   package static let tableBits: UInt8 = 15
   /// How far from its home place a context may stand.
   package static let probeLimit = 64
-  /// Contexts in the table, the ones past the last home place included.
-  package static let count = (1 << Int(tableBits)) + probeLimit
+  /// Contexts in the table, the ones past the last home place included: whole pages of them on every architecture, whose
+  /// largest pages have 64 KiB.
+  package static let count = (1 << Int(tableBits)) + (64 << 10) / stride
   /// From a context to its cursor: the cursors follow the contexts.
   package static let cursorDistance = Int32(count * stride)
   /// The multiplier of the hash, 2^32/φ as a negative number: thread pointers come in arithmetic series, which Fibonacci
@@ -203,8 +204,8 @@ package enum SharedControl {
     }
   }
 
-  /// The control page's bytes.
-  package static let size: Int32 = 4096
+  /// The control page's bytes: a page of any architecture.
+  package static let size: Int32 = 64 << 10
 }
 
 /// The register file that stubs on the regs path write and log.
@@ -260,8 +261,18 @@ package struct ProbeEnvironment: Sendable, Hashable {
   package var depthLimit: Int32?
   /// Calls that are shorter than this many ticks are taken back, if they are the last that was logged. 0: none is.
   package var minimumTicks: Int32
+  /// Whether a writer that waits for room stops itself for the tracer (``ProbeTrap/room``) instead of spinning: where the
+  /// buffers can be read only while their threads stand.
+  package var trapsForRoom = false
+  /// Whether a thread that loads libraries stops itself for the tracer (``ProbeTrap/loader``) instead of spinning.
+  package var trapsForLoader = false
   /// What is logged of the registers on the regs path.
   package var registers: RegisterRecord
+
+  /// The address of a word that is not zero while the session's memory is the session's own: zero in a forked child.
+  package var sessionMark: Address {
+    contexts + UInt64((ThreadContext.count - 1) * ThreadContext.stride) + UInt64(ThreadContext.session)
+  }
 
   package init(
     contexts: Address, chunkTable: Address, chunkBits: UInt8, mirror: Address, control: Address,

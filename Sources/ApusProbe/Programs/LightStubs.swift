@@ -95,6 +95,16 @@ extension ProbeProgram {
     return b.program("loaderHook", .stub)
   }
 
+  /// For functions that end the process or make another program of it, where the tracer must read before what it has not read.
+  package static func stopHook(_ reason: ProbeTrap, environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let done = b.label()
+    b.stop(reason, environment, otherwise: done)
+    b.place(done)
+    b.emit(.jumpBody)
+    return b.program("stopHook", .stub)
+  }
+
   /// For functions of which only the moved instructions matter.
   package static func passHook() -> ProbeProgram {
     var b = ProgramBuilder()

@@ -112,6 +112,19 @@ extension ProgramBuilder {
     emit(.committed(first, end))
   }
 
+  /// Stops the thread for the tracer, if its process is the session's and there is a tracer. Changes v0.
+  mutating func stop(_ reason: ProbeTrap, _ environment: ProbeEnvironment, otherwise: ProbeLabel) {
+    constant(.v0, environment.sessionMark)
+    load(.v0, .v0, 0)
+    branch(.v0, .equal, .immediate(0), otherwise)
+    constant(.v0, environment.control)
+    emit(.load(.v0, ProbeAddress(.v0, SharedControl.owner), .four))
+    branch(.v0, .equal, .immediate(0), otherwise)
+    and(.v0, .immediate(SharedControl.ownerDied))
+    branch(.v0, .notEqual, .immediate(0), otherwise)
+    emit(.trap(reason))
+  }
+
   /// Marks the instructions from a label to here as restartable.
   mutating func endRestartable(_ begin: ProbeLabel) {
     let end = here()
@@ -127,7 +140,8 @@ extension Routine {
   ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, and after
   ///    that, or when it was lost itself, the stack chunk, before anything else; the limit stays 0 until then.
   /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
-  ///    owner word says that it has died or ended, or patience is over; then nobody waits any more.
+  ///    owner word says that it has died or ended, or patience is over; then nobody waits any more. Where the reader can only
+  ///    read while the writer stands, the writer stops itself instead, as long as there is a reader, and finds room behind that.
   ///
   /// ``Routine/logRegisters`` does the same for the several events of a call with its register file, which stand side by side.
   /// Where the buffer's end is too near for them, it is filled up first (``ProgramBuilder/fillUp(_:lost:again:)``).
@@ -249,34 +263,45 @@ extension Routine {
       b.fillUp(size, lost: lost, again: full)
     }
     b.place(noRoom)
-    if environment.waitsForRoom {
-      let waiting = b.label()
-      let patient = b.label()
-      b.constant(.v3, environment.control)
-      b.load(.v0, .v3, SharedControl.gaveUp)
-      b.branch(.v0, .notEqual, .immediate(0), lost)
-      b.emit(.load(.v0, ProbeAddress(.v3, SharedControl.owner), .four))
-      b.branch(.v0, .equal, .immediate(0), lost)
-      b.and(.v0, .immediate(SharedControl.ownerDied))
-      b.branch(.v0, .notEqual, .immediate(0), lost)
-      b.emit(.timestamp(.v2, scratch: .v0))
-      b.branch(.v5, .notEqual, .immediate(0), waiting)
-      b.move(.v5, .v2)
-      b.count(.waits, environment, scratch: .v0)
-      b.place(waiting)
-      b.subtract(.v2, .v5)
-      b.branch(.v2, .below, .at(.v3, SharedControl.patience), patient)
-      b.storeConstant(.v3, SharedControl.gaveUp, 1)
-      b.count(.gaveUp, environment, scratch: .v0)
-      b.jump(lost)
-      b.place(patient)
-      b.emit(.pause)
-      b.jump(retry)
-    }
+    if environment.waitsForRoom { waitForRoom(&b, environment, retry: retry, lost: lost) }
     b.place(lost)
     b.constant(.v0, 0)
     b.emit(.returnFromRoutine)
     return b.program(routine.rawValue, .routine)
+  }
+
+  /// A writer waits for room: by looking again, or by a stop behind which there is some. v5 = when it began to wait, or 0.
+  private static func waitForRoom(
+    _ b: inout ProgramBuilder, _ environment: ProbeEnvironment, retry: ProbeLabel, lost: ProbeLabel
+  ) {
+    b.constant(.v3, environment.control)
+    b.load(.v0, .v3, SharedControl.gaveUp)
+    b.branch(.v0, .notEqual, .immediate(0), lost)
+    b.emit(.load(.v0, ProbeAddress(.v3, SharedControl.owner), .four))
+    b.branch(.v0, .equal, .immediate(0), lost)
+    b.and(.v0, .immediate(SharedControl.ownerDied))
+    b.branch(.v0, .notEqual, .immediate(0), lost)
+    if environment.trapsForRoom {
+      b.count(.waits, environment, scratch: .v0)
+      b.emit(.trap(.room))
+      b.jump(retry)
+      return
+    }
+    let waiting = b.label()
+    let patient = b.label()
+    b.emit(.timestamp(.v2, scratch: .v0))
+    b.branch(.v5, .notEqual, .immediate(0), waiting)
+    b.move(.v5, .v2)
+    b.count(.waits, environment, scratch: .v0)
+    b.place(waiting)
+    b.subtract(.v2, .v5)
+    b.branch(.v2, .below, .at(.v3, SharedControl.patience), patient)
+    b.storeConstant(.v3, SharedControl.gaveUp, 1)
+    b.count(.gaveUp, environment, scratch: .v0)
+    b.jump(lost)
+    b.place(patient)
+    b.emit(.pause)
+    b.jump(retry)
   }
 
   /// A return that cannot be logged is owed to the reader: nothing is logged before it (the limit of 0 sees to that).
@@ -350,9 +375,18 @@ extension Routine {
   /// 1. The request count goes up (atomically: several threads may load).
   /// 2. The thread waits until the answers have caught up with its own request, or the owner word says that `apus` is
   ///    gone, or patience is over.
+  ///
+  /// Behind a connection the thread stops itself instead, if its process is the session's: a forked child, whose mark is wiped,
+  /// has no tracer.
   static func notifyLoaderProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let done = b.label()
+    if environment.trapsForLoader {
+      b.stop(.loader, environment, otherwise: done)
+      b.place(done)
+      b.emit(.returnFromRoutine)
+      return b.program("notifyLoader", .routine)
+    }
     b.constant(.v3, environment.control)
     let claim = b.here()
     b.load(.v0, .v3, SharedControl.loaderRequests)

@@ -17,6 +17,12 @@ protocol RemoteMachine: Sendable {
 
   /// The number of openat.
   var openat: UInt64 { get }
+  /// The number of read.
+  var read: UInt64 { get }
+  /// The instruction that reads the counter which events are stamped with, and one that does nothing.
+  var counterCode: [UInt8] { get }
+  /// The counter, after that instruction.
+  func counter(_ registers: RegisterFile) -> UInt64
 
   /// The system call's number.
   func number(of call: RemoteSystemCall) -> UInt64
@@ -46,6 +52,8 @@ extension RemoteMachine {
   }
 
   func result(_ registers: RegisterFile) -> Int64 { registers.result }
+
+  func counter(_ registers: RegisterFile) -> UInt64 { registers[layout.result] }
 
   func restored(_ registers: RegisterFile) -> RegisterFile { registers }
 }

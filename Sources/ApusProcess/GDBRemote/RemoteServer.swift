@@ -19,9 +19,9 @@ final class RemoteServer {
 
   /// Connects and finds out.
   ///
-  /// - Parameter nonStop: whether non-stop mode is wanted; an error if the server has it not.
+  /// - Parameter nonStop: whether non-stop mode is wanted; an error if the server has it not, unless that is a preference.
   init(
-    to address: SocketAddress, nonStop: Bool, timeoutMilliseconds: Int, patienceMilliseconds: Int
+    to address: SocketAddress, nonStop: Bool, isPreference: Bool = false, timeoutMilliseconds: Int, patienceMilliseconds: Int
   ) throws(RemoteError) {
     connection = try RemoteConnection(
       to: address, timeoutMilliseconds: timeoutMilliseconds, patienceMilliseconds: patienceMilliseconds)
@@ -34,6 +34,7 @@ final class RemoteServer {
     } else if features.values["PacketSize"] != nil {
       try connection.stopAcknowledging()  // qemu knows it and does not say so
     }
+    let nonStop = nonStop && (!isPreference || features.has("QNonStop"))
     if nonStop {
       guard features.has("QNonStop"), try connection.exchange("QNonStop:1") == Self.ok else {
         throw .unsupported(request: "QNonStop", need: "non-stop mode is gdbserver's; use all-stop mode here")

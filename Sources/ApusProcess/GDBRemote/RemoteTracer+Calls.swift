@@ -75,7 +75,7 @@ extension RemoteTracer {
   }
 
   /// Makes a stopped thread leave `address`, alone. What happens to others meanwhile is told by `next`.
-  private func step(_ thread: ThreadID, from address: Address) throws(TraceError) {
+  func step(_ thread: ThreadID, from address: Address) throws(TraceError) {
     guard let id = records[thread]?.id else { throw .gone(thread: thread) }
     isStepping = true
     defer { isStepping = false }

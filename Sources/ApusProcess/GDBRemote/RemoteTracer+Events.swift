@@ -54,7 +54,7 @@ extension RemoteTracer {
       output += text
     case .stopped(let stop):
       let thread = try stopped(stop)
-      interpret(thread, stop)
+      try interpret(thread, stop)
     case .exited(let process, let code):
       end(process, .exited(Int32(code)))
       try goOnAfterEnd()
@@ -105,7 +105,7 @@ extension RemoteTracer {
     for thread in records.keys { records[thread]?.isStopped = true }
   }
 
-  private func interpret(_ thread: ThreadID, _ stop: StopReply.Stop) {
+  private func interpret(_ thread: ThreadID, _ stop: StopReply.Stop) throws(RemoteError) {
     let process = records[thread]?.process ?? thread
     switch stop.reason {
     case .created?:
@@ -126,11 +126,11 @@ extension RemoteTracer {
     case .systemCallEntry?: tell(thread, .systemCallEntry)
     case .systemCallReturn?: tell(thread, .systemCallExit)
     case .softwareBreakpoint?, .hardwareBreakpoint?, .watchpoint?, .librariesChanged?, nil:
-      interpretSignal(thread, stop.signal)
+      try interpretSignal(thread, stop.signal)
     }
   }
 
-  private func interpretSignal(_ thread: ThreadID, _ signal: UInt8) {
+  private func interpretSignal(_ thread: ThreadID, _ signal: UInt8) throws(RemoteError) {
     if let wanted = interruptAnswered(by: thread, signal) {
       interrupting.removeAll { $0 == wanted }
       tell(wanted, .interrupted)
@@ -141,7 +141,24 @@ extension RemoteTracer {
       return
     }
     records[thread]?.signal = signal
-    tell(thread, .signal(SignalInfo(number: number, code: 0, detail: 0)))
+    tell(thread, .signal(try signalInfo(thread, number)))
+  }
+
+  /// Who sent a signal is asked only of those that an access of ours may have led to. A server that does not tell (qemu) is taken
+  /// to have meant the kernel.
+  private func signalInfo(_ thread: ThreadID, _ number: Int32) throws(RemoteError) -> SignalInfo {
+    guard number == SIGSEGV || number == SIGBUS else { return SignalInfo(number: number, code: 0, detail: 0) }
+    guard server.features.has("qXfer:siginfo:read"), let id = records[thread]?.id else {
+      return SignalInfo(number: number, code: 1, detail: 0)
+    }
+    try server.select(id)
+    var reader = ByteReader(try server.transfer("siginfo", ""))
+    do throws(ByteError) {
+      // siginfo_t: si_signo, si_errno, si_code, padding, and the union.
+      _ = try reader.readUInt64()
+      let code = Int32(bitPattern: UInt32(truncatingIfNeeded: try reader.readUInt64()))
+      return SignalInfo(number: number, code: code, detail: try reader.readUInt64())
+    } catch { throw .malformed(what: "siginfo", why: "\(error)") }
   }
 
   /// Whether a stop is what an interrupt of ours led to, and of which thread. A SIGINT or SIGTRAP of somebody else's, in

@@ -24,7 +24,10 @@ extension RemoteTracer {
     }
     let writable = UInt64(PROT_READ | PROT_WRITE)
     let start = try call(.mmap, [0, 2 * page, writable, UInt64(MAP_PRIVATE | MAP_ANONYMOUS), .max, 0])
-    do throws(MemoryError) { try memory.write(machine.gateCode, at: start) } catch { throw .memory(error) }
+    do throws(MemoryError) { 
+      try memory.write(machine.gateCode, at: start)
+      try memory.write(machine.counterCode, at: start + Self.counterOffset)
+    } catch { throw .memory(error) }
     _ = try call(.mprotect, [start, page, UInt64(PROT_READ | PROT_EXEC)])
     return RemoteCallGate(address: start, stack: AddressRange(start + page, start + 2 * page))
   }

@@ -28,6 +28,19 @@ extension RemoteTracer {
     } catch { throw .remote(error) }
   }
 
+  package func resumeAlone(_ thread: ThreadID, signal: Int32?) throws(TraceError) {
+    let record = try requireStopped(thread)
+    let deliver = try number(signal, record)
+    ready.removeAll { event in
+      if case .exited = event.kind { return false }
+      return true
+    }
+    do throws(RemoteError) { try send(action("c", deliver) + ":" + record.id.text) } catch {
+      throw .remote(error)
+    }
+    markRunning(thread)
+  }
+
   /// GDB's number of what is to be delivered.
   private func number(_ signal: Int32?, _ record: RemoteThreadRecord) throws(TraceError) -> UInt8 {
     guard let signal else { return record.signal }

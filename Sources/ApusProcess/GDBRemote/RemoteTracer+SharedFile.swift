@@ -6,11 +6,13 @@ extension RemoteTracer {
   /// Memory that the process and we both see, through a file of /dev/shm which the process opens: where its server runs on this
   /// machine, as qemu-user does.
   ///
-  /// - Parameter address: where it is mapped in the process: a free place; nil lets the process's kernel choose.
+  /// - Parameters:
+  ///   - address: where it is mapped in the process: a free place; nil lets the process's kernel choose.
+  ///   - isExecutable: whether the process may run it, and not write it.
   /// - Returns: where it is there, and the view of it here; nil when the process does not open our file (it is of another
   ///   machine, another user, or sees other files).
   package func shareFile(
-    bytes: Int, at address: Address? = nil, on thread: ThreadID, through gate: RemoteCallGate
+    bytes: Int, at address: Address? = nil, isExecutable: Bool = false, on thread: ThreadID, through gate: RemoteCallGate
   ) throws(TraceError) -> (address: Address, view: MappedMemory)? {
     guard let room = gate.stack else {
       throw .busy(thread: thread, why: "has a gate without memory for a path")
@@ -47,7 +49,7 @@ extension RemoteTracer {
     let caller = RemoteCaller(self, thread: thread, gate: gate)
     let noReplace: Int32 = 0x100000  // MAP_FIXED_NOREPLACE
     let place = try caller.mmap(
-      address ?? 0, count: UInt64(bytes), protection: PROT_READ | PROT_WRITE,
+      address ?? 0, count: UInt64(bytes), protection: PROT_READ | (isExecutable ? PROT_EXEC : PROT_WRITE),
       flags: MAP_SHARED | (address == nil ? 0 : noReplace), descriptor: Int32(truncatingIfNeeded: opened))
     try caller.close(Int32(truncatingIfNeeded: opened))
     guard try isSame(view, memory, place) else {
@@ -66,9 +68,9 @@ extension RemoteTracer {
     let bytes = (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
     do { try view.store(bytes: bytes, at: 0) } catch { return false }
     do throws(MemoryError) {
-      let there = try memory.readWord(place)
-      try memory.write([UInt8](repeating: 0, count: 8), at: place)
-      return there == word
+      if try memory.readWord(place) != word { return false }
     } catch { throw .memory(error) }
+    do { try view.store(bytes: [UInt8](repeating: 0, count: 8), at: 0) } catch { return false }
+    return true
   }
 }

@@ -11,8 +11,10 @@ package import ApusSystem
 package final class RemoteTracer: ProcessTracer {
   /// What the server does not say.
   package struct Options: Sendable {
-    /// Whether threads are to be stopped one by one; gdbserver can.
+    /// Whether threads are to be stopped one by one; gdbserver can. Without `prefersNonStop` an error if the server cannot.
     package var nonStop = false
+    /// Whether `nonStop` is only wanted where the server has it.
+    package var prefersNonStop = false
     /// qemu's own process on this machine, which a SIGTRAP interrupts: it does not listen to its connection while the target
     /// runs. Found out by itself if the connection is a socket of the file system.
     package var stubProcess: ProcessID?
@@ -54,7 +56,8 @@ package final class RemoteTracer: ProcessTracer {
       sharesMemory: false, writesText: false, isAllStop: false, callsRemotely: true, survivesTracer: false)
     do throws(RemoteError) {
       server = try RemoteServer(
-        to: address, nonStop: options.nonStop, timeoutMilliseconds: options.timeoutMilliseconds,
+        to: address, nonStop: options.nonStop, isPreference: options.prefersNonStop,
+        timeoutMilliseconds: options.timeoutMilliseconds,
         patienceMilliseconds: options.patienceMilliseconds)
       let answer = try server.ask("?")
       // A server without a target says `W00`, or `OK` in non-stop mode.

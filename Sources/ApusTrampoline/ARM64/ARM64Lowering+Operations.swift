@@ -45,6 +45,10 @@ extension ARM64Lowering {
     case .threadPointer(let d): code.readThreadPointer(machine(d))
     case .timestamp(let d, _): code.readCounter(machine(d))
     case .pause: code.hint(.yield)
+    case .trap(let reason):
+      let start = mark
+      code.breakpoint()
+      traps.append((start, mark, reason))
     // A hint that would take more than one instruction is not worth it.
     case .prefetchForStore(let place):
       if ARM64Displacement.isScaled(place.offset, .eight) {

@@ -32,6 +32,9 @@ extension PPC64LELowering {
       faultTable: faults.map {
         CodeBlob.FaultEntry(start: offset($0.start), recovery: offset(labels[$0.label].mark))
       },
+      traps: traps.map {
+        CodeBlob.Trap(start: offset($0.start), end: offset($0.end), reason: $0.reason)
+      },
       committed: committed.compactMap {
         CodeBlob.CommittedStore($0.store, start: offset($0.start), end: offset($0.end)) {
           machine($0).registerFileSlot.rawValue

@@ -59,6 +59,10 @@ extension PPC64LELowering {
     case .timestamp(let d, _): code.move(machine(d), from: .timeBase)
     case .restartable, .committed: break
     case .pause: code.yield()
+    case .trap(let reason):
+      let start = mark
+      code.trap()
+      traps.append((start, mark, reason))
     case .prefetchForStore(let place): prefetchForStore(place)
     case .frameAddress(let d):
       if frame.fileDistance > 0 {

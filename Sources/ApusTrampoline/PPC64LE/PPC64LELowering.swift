@@ -67,6 +67,7 @@ struct PPC64LELowering: ~Copyable {
 
   var relocations: [(mark: Mark, target: CodeBlob.Relocation.Target)] = []
   var faults: [(start: Mark, label: Int)] = []
+  var traps: [(start: Mark, end: Mark, reason: ProbeTrap)] = []
   var committed: [(start: Mark, end: Mark, store: ProbeInstruction)] = []
   var returnPoints: [Mark] = []
   var rows: [(mark: Mark, row: CFIRow)] = []

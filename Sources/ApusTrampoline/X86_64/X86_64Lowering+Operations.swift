@@ -55,6 +55,10 @@ extension X86_64Lowering {
     case .timestamp(let d, let scratch): timestamp(d, scratch)
     case .restartable, .committed: break
     case .pause: code.pause()
+    case .trap(let reason):
+      let start = mark
+      code.breakpoint()
+      traps.append((start, mark, reason))
     case .prefetchForStore(let address): code.prefetchForStore(memory(address))
     case .frameAddress(let d): code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount))
     case .loadReturnAddress(let d): code.load(machine(d), Memory(.rsp, frame.byteCount), .eight)

@@ -56,6 +56,7 @@ struct X86_64Lowering: ~Copyable {
 
   var relocations: [(mark: Mark, target: CodeBlob.Relocation.Target)] = []
   var faults: [(start: Mark, label: Int)] = []
+  var traps: [(start: Mark, end: Mark, reason: ProbeTrap)] = []
   var committed: [(start: Mark, end: Mark, store: ProbeInstruction)] = []
   var returnPoints: [Mark] = []
   var rows: [(mark: Mark, row: CFIRow)] = []

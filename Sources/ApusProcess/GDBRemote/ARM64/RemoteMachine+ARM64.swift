@@ -21,6 +21,8 @@ struct ARM64Remote: RemoteMachine {
   ]
   let redZone: UInt64 = 0
   let openat: UInt64 = 56
+  let read: UInt64 = 63
+  let counterCode: [UInt8] = [0x40, 0xe0, 0x3b, 0xd5, 0x1f, 0x20, 0x03, 0xd5]  // mrs x0, cntvct_el0; nop
 
   /// include/uapi/asm-generic/unistd.h
   func number(of call: RemoteSystemCall) -> UInt64 {

@@ -25,6 +25,8 @@ struct PPC64LERemote: RemoteMachine {
   /// 64-bit ELF V2 ABI, 2.2.2.4: 288 bytes; the kernel leaves 512 alone.
   let redZone: UInt64 = 512
   let openat: UInt64 = 286
+  let read: UInt64 = 3
+  let counterCode: [UInt8] = [0xa6, 0x42, 0x6c, 0x7c, 0x00, 0x00, 0x00, 0x60]  // mftb r3; nop
 
   /// arch/powerpc/kernel/syscalls/syscall.tbl
   func number(of call: RemoteSystemCall) -> UInt64 {

@@ -13,6 +13,12 @@ struct X86_64Remote: RemoteMachine {
   ]
   let redZone: UInt64 = 128
   let openat: UInt64 = 257
+  let read: UInt64 = 0
+  let counterCode: [UInt8] = [0x0f, 0x31, 0x90]  // rdtsc; nop
+
+  func counter(_ registers: RegisterFile) -> UInt64 {
+    (registers["rdx"] ?? 0) << 32 | registers[layout.result] & 0xffff_ffff
+  }
 
   func number(of call: RemoteSystemCall) -> UInt64 { X86_64Machine().number(of: call) }
 
