@@ -12,13 +12,12 @@ final class LocalSystem: TargetSystem {
   let chunkBits: UInt8 = 15
   let stopsItself = false
   let gate: RemoteCallGate? = nil
-  let clock: (frequency: UInt64, start: ApusTraceFile.ClockAnchor)
-  let counterMargin: UInt64 = 0
+  let clock: TargetClock
   let warning: String? = nil
 
   init() throws(RecordError) {
     do throws(TraceError) { local = try PtraceTracer() } catch { throw .process(error) }
-    clock = (Self.frequency(), Self.now())
+    clock = TargetClock(frequency: Self.frequency(), start: Self.now(), isLocal: true)
   }
 
   var tracer: any ProcessTracer { local }
@@ -41,7 +40,6 @@ final class LocalSystem: TargetSystem {
       counter: both.counter, monotonic: both.nanoseconds, realtime: Clock.realtime.now())
   }
 
-  func counter() -> UInt64 { ProcessorCounter.read() }
   func anchor(on thread: ThreadID?) -> ApusTraceFile.ClockAnchor { Self.now() }
 
   func launch(_ command: [String]) throws(RecordError) -> (process: ProcessID, thread: ThreadID) {
@@ -100,6 +98,8 @@ final class LocalSystem: TargetSystem {
       return String(text.prefix { $0 != "\n" })
     } catch { return "" }
   }
+
+  func hasEnded(_ thread: ThreadID, in process: ProcessID) -> Bool { false }
 
   func program(of process: ProcessID) -> String? {
     var path = [CChar](repeating: 0, count: Int(PATH_MAX))

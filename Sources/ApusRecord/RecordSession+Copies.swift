@@ -125,7 +125,7 @@ extension RecordSession {
   /// Gives words of a thread to the writer.
   func hand(_ words: [UInt64], thread: UInt32) {
     guard !words.isEmpty else { return }
-    worker?.send(.words(words, thread: thread, counter: system.counter() &+ system.counterMargin))
+    worker?.send(.words(words, thread: thread, counter: system.clock.bound()))
   }
 
   /// A thread is over: what is left is read, if it can be.

@@ -35,7 +35,7 @@ extension RecordSession {
     try requireUnwinding(found)
     try makeMemory(found)
     isLive = true
-    try describe()
+    try describe(found)
     let worker = DrainWorker(writer: writer, control: try sessionMemory().control, waker: tracer.waker)
     self.worker = worker
     try begin(thread: mainThread)
@@ -99,13 +99,13 @@ extension RecordSession {
   }
 
   /// What the trace says of the recording itself.
-  private func describe() throws(RecordError) {
+  private func describe(_ found: [FoundModule]) throws(RecordError) {
     var name = utsname()
     unsafe uname(&name)
     func text(_ field: some Any) -> String {
       unsafe withUnsafeBytes(of: field) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
-    let program = system.program(of: process) ?? options.command.first ?? ""
+    let program = system.program(of: process) ?? options.command.first ?? found.first?.image.path ?? ""
     let command = options.command.isEmpty ? [program] : options.command
     try lifting { () throws(TraceWriteError) in
       try writer.add(

@@ -26,7 +26,7 @@ extension RecordSession {
     let record = ThreadRecord(
       key: threadCount, process: Self.processKey, tid: UInt32(thread),
       name: system.name(of: thread, in: process),
-      start: system.counter())
+      start: system.clock.counter())
     var ring: RingReader?
     var copied: CopiedRing?
     let buffer = options.level == .count ? nil : buffers?.take()
@@ -38,7 +38,7 @@ extension RecordSession {
     } else if let buffer {
       ring = RingReader(
         thread: record.key, process: Self.processKey, buffer: buffer, context: index, memory: memory,
-        minimumTicks: minimumTicks)
+        minimumTicks: minimumTicks, clock: system.clock)
       if threadCount == 1, let gate = trampolines.first?.gate, !system.stopsItself {
         let caller = RemoteCaller(tracer, thread: thread, gate: gate)
         try lifting { () throws(LiveTextError) in
@@ -75,6 +75,12 @@ extension RecordSession {
   /// Nor is any other with that thread pointer, until the last thread of the process that has it is over.
   func giveUpShared(_ threadPointer: UInt64, memory: ProcessMemory) throws(RecordError) {
     guard let index = contexts?.index(of: threadPointer) else { return }
+    // A server may tell of a thread's end after it has told of the birth of one that has its place.
+    if let owner = threads.first(where: { $0.value.context == index && !$0.value.isGivenUp })?.key,
+      system.hasEnded(owner, in: process)
+    {
+      return try end(thread: owner)
+    }
     note("two tasks share one thread pointer: both are not recorded from there on")
     try lifting { () throws(ApusProcess.MemoryError) in try contexts?.retire(index, in: memory) }
     guard let owner = threads.first(where: { $0.value.context == index && !$0.value.isGivenUp })?.key else {
@@ -97,7 +103,7 @@ extension RecordSession {
     guard let recorded = threads.removeValue(forKey: thread), let worker else { return }
     if !copiesRings { try takeCounts(context: recorded.context) }
     var record = recorded.record
-    record.end = system.counter()
+    record.end = system.clock.counter()
     worker.send(.threads([record]))
     if let copied = recorded.copied {
       hand(copied.finish(), thread: record.key)

@@ -92,7 +92,7 @@ package final class RecordSession {
 
   /// Opens the trace file, which stays as it is; nothing is started yet.
   package init(_ options: RecordOptions, logger: Logger) throws(RecordError) {
-    self.options = options
+    var options = options
     self.logger = logger
     chooser = FunctionChooser(options)
     do throws(SystemError) { signals = try SignalForwarder() } catch { throw .process(.system(error)) }
@@ -102,8 +102,17 @@ package final class RecordSession {
       system = try LocalSystem()
     }
     let tracer = system.tracer
+    let lacksTimes = options.isTimed && !system.clock.isRunning
+    if lacksTimes {
+      guard options.minimumDuration == 0 else {
+        throw .process(
+          .refused(process: 0, why: "the counter that calls are timed by stands still there: leave out --min-duration"))
+      }
+      options.isTimed = false
+    }
+    self.options = options
     states = SiteStates(tracer.architecture)
-    let (frequency, anchor) = system.clock
+    let (frequency, anchor) = (system.clock.frequency, system.clock.start)
     clockStart = anchor
     minimumTicks =
       options.minimumDuration == 0
@@ -118,6 +127,7 @@ package final class RecordSession {
         replacing: false)
       try writer.setMode(returns: options.level == .graph, timed: options.isTimed)
     } catch { throw .trace(error) }
+    if lacksTimes { note("the counter that calls are timed by stands still there: no times are recorded") }
   }
 
   /// The words that stubs record of the registers.

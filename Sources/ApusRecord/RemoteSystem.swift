@@ -12,7 +12,7 @@ final class RemoteSystem: TargetSystem {
   let stopsItself = true
   let gate: RemoteCallGate?
   let pageSize: UInt64
-  let clock: (frequency: UInt64, start: ApusTraceFile.ClockAnchor)
+  let clock: TargetClock
   let chunkBits: UInt8
   private let process: ProcessID
   private let thread: ThreadID
@@ -78,22 +78,15 @@ final class RemoteSystem: TargetSystem {
   /// The frequency, by two readings a tenth of a second apart; the trace's last anchor improves on it.
   private static func measure(
     _ remote: RemoteTracer, _ thread: ThreadID, _ gate: RemoteCallGate
-  ) throws(TraceError) -> (frequency: UInt64, start: ApusTraceFile.ClockAnchor) {
+  ) throws(TraceError) -> TargetClock {
     let first = try anchor(remote, thread, gate)
     usleep(100_000)
     let last = try anchor(remote, thread, gate)
     let ticks = Double(last.counter &- first.counter)
     let seconds = Double(max(1, last.monotonic &- first.monotonic)) / 1e9
-    return (UInt64(max(1, (ticks / seconds).rounded())), first)
+    return TargetClock(
+      frequency: UInt64(max(1, (ticks / seconds).rounded())), start: first, isLocal: false)
   }
-
-  func counter() -> UInt64 {
-    let seconds = Double(Clock.monotonic.now() &- clock.start.monotonic) / 1e9
-    return clock.start.counter &+ UInt64(max(0, seconds * Double(clock.frequency)))
-  }
-
-  /// A second, and a thousandth of the time since the start: the frequency may be as wrong.
-  var counterMargin: UInt64 { clock.frequency + (counter() &- clock.start.counter) / 1000 }
 
   func anchor(on thread: ThreadID?) -> ApusTraceFile.ClockAnchor {
     if let thread {
@@ -102,7 +95,7 @@ final class RemoteSystem: TargetSystem {
       }
     }
     return ApusTraceFile.ClockAnchor(
-      counter: counter(), monotonic: Clock.monotonic.now(), realtime: Clock.realtime.now())
+      counter: clock.counter(), monotonic: Clock.monotonic.now(), realtime: Clock.realtime.now())
   }
 
   func launch(_ command: [String]) throws(RecordError) -> (process: ProcessID, thread: ThreadID) {
@@ -119,7 +112,12 @@ final class RemoteSystem: TargetSystem {
         remote.capabilities.readsFiles
         ? try remote.readFile("/proc/\(process)/maps")
         : try remote.readFile("/proc/self/maps", on: thread, through: lastingGate)
-      return ProcessMaps.parse(String(decoding: bytes, as: UTF8.self))
+      // What is shared with us is no module.
+      return ProcessMaps.parse(String(decoding: bytes, as: UTF8.self)).map { mapping in
+        var mapping = mapping
+        if mapping.isShared, mapping.isDeleted { mapping.name = nil }
+        return mapping
+      }
     }
   }
 
@@ -157,6 +155,21 @@ final class RemoteSystem: TargetSystem {
       let bytes = try remote.readFile("/proc/\(process)/task/\(thread)/comm")
       return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     } catch { return "" }
+  }
+
+  func hasEnded(_ thread: ThreadID, in process: ProcessID) -> Bool {
+    guard remote.capabilities.readsFiles else { return false }
+    let text: String
+    do throws(TraceError) {
+      text = String(
+        decoding: try remote.readFile("/proc/\(process)/task/\(thread)/stat"), as: UTF8.self)
+    } catch .remote(.failed) {
+      return true  // there is no such file
+    } catch { return false }
+    // The state follows the name, which may have parentheses and spaces.
+    guard let end = text.lastIndex(of: ")") else { return false }
+    let state = text[end...].dropFirst(2).first
+    return state == "Z" || state == "X"
   }
 
   func program(of process: ProcessID) -> String? {

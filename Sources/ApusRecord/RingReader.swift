@@ -26,6 +26,8 @@ final class RingReader: @unchecked Sendable {
   let context: Int
 
   private let memory: MappedMemory
+  /// What events are stamped with; nil: this machine's counter.
+  private let clock: TargetClock?
   private let base: UInt
   private let positionWord: UInt
   private let sealedWord: UInt
@@ -51,8 +53,9 @@ final class RingReader: @unchecked Sendable {
   /// A reader for the thread whose context is at `context`, which has not run yet.
   init(
     thread: UInt32, process: UInt32, buffer: BufferPool.Buffer, context: Int, memory: SessionMemory,
-    minimumTicks: UInt64
+    minimumTicks: UInt64, clock: TargetClock? = nil
   ) {
+    self.clock = clock
     self.thread = thread
     self.process = process
     self.buffer = buffer
@@ -88,7 +91,7 @@ final class RingReader: @unchecked Sendable {
       return 0
     }
     while true {
-      let seen = ProcessorCounter.read()
+      let seen = clock?.floor() ?? ProcessorCounter.read()
       guard let position = readPosition(isOver: isOver) else { break }
       // The writer is at the end too until it goes back to the start; then so do we.
       if position < consumed, consumed == size { consumed = 0 }
@@ -100,7 +103,7 @@ final class RingReader: @unchecked Sendable {
         break
       }
       let at = base + UInt(consumed)
-      let now = ProcessorCounter.read()
+      let now = clock?.bound() ?? ProcessorCounter.read()
       guard let start = unsafe UnsafePointer<UInt64>(bitPattern: at) else { break }
       let words = unsafe UnsafeBufferPointer(start: start, count: Int(count))
       if filter == nil {
@@ -113,7 +116,9 @@ final class RingReader: @unchecked Sendable {
       total += count
       if total > 8 * Self.batch && !isOver { break }
     }
-    if isOver, let rest = filter?.finish() { try hand(rest, writer, ProcessorCounter.read()) }
+    if isOver, let rest = filter?.finish() {
+      try hand(rest, writer, clock?.bound() ?? ProcessorCounter.read())
+    }
     return total
   }
 
@@ -145,7 +150,9 @@ final class RingReader: @unchecked Sendable {
 
   /// Hands on what the filter has decided; see ``ShortCallFilter/take(now:)``.
   private func handDecided(_ writer: TraceWriter, now: UInt64?) throws(TraceWriteError) {
-    if let words = filter?.take(now: now), !words.isEmpty { try hand(words, writer, ProcessorCounter.read()) }
+    if let words = filter?.take(now: now), !words.isEmpty {
+      try hand(words, writer, clock?.bound() ?? ProcessorCounter.read())
+    }
   }
 
   /// The writer's position (acquire), in bytes from the buffer's start. Nil for one that cannot be (a stray write of the

@@ -16,8 +16,8 @@ protocol TargetSystem: AnyObject {
   var stopsItself: Bool { get }
   /// A gate that lasts; nil: the arenas' are used.
   var gate: RemoteCallGate? { get }
-  /// The clock that events are stamped with: its frequency in Hz, and the moment when that was found.
-  var clock: (frequency: UInt64, start: ApusTraceFile.ClockAnchor) { get }
+  /// The clock that events are stamped with.
+  var clock: TargetClock { get }
 
   /// Starts the program, or takes what has been started; it is stopped before its first instruction.
   func launch(_ command: [String]) throws(RecordError) -> (process: ProcessID, thread: ThreadID)
@@ -34,6 +34,8 @@ protocol TargetSystem: AnyObject {
   ) throws(ModuleError) -> [ModuleImage]
   /// A thread's name; empty if it is not known.
   func name(of thread: ThreadID, in process: ProcessID) -> String
+  /// Whether a thread of a process is known to have ended, though no event has told so.
+  func hasEnded(_ thread: ThreadID, in process: ProcessID) -> Bool
   /// The path of the process's program, if that is known.
   func program(of process: ProcessID) -> String?
   /// The process's limit of addresses in bytes, if it has one that is known.
@@ -52,10 +54,6 @@ protocol TargetSystem: AnyObject {
     of image: ModuleImage, by caller: RemoteCaller, _ body: () throws(RecordError) -> Void
   ) throws(RecordError)
 
-  /// The counter now. Behind a connection an estimate, which is late by less than ``counterMargin``.
-  func counter() -> UInt64
-  /// How far beyond the counter events may be, in ticks.
-  var counterMargin: UInt64 { get }
   /// The clocks now. `thread`: a stopped one, if there is one.
   func anchor(on thread: ThreadID?) -> ApusTraceFile.ClockAnchor
   /// Hands signals that are sent to us on.
