@@ -91,14 +91,17 @@ package struct HookSite: Sendable, Hashable {
       guard function.kind == .function, let name = function.names.first(where: { wanted[$0] != nil }),
         let purpose = wanted[name]
       else { continue }
+      // A call from the same module enters behind the set-up of the TOC, and so do all others in the end.
+      let entry = function.localEntry
       let next = index + 1 < functions.endIndex ? functions[index + 1].address : function.address + 64
       let bound = max(function.address + function.size, min(next, function.address + function.size + 16))
-      let code = try image.bytes(at: function.address, upTo: min(bound - function.address, 1 << 16))
+      guard bound > entry else { continue }
+      let code = try image.bytes(at: entry, upTo: min(bound - entry, 1 << 16))
       let prologues = image.architecture.prologues
       if purpose == .lock, !prologues.locks(code) { continue }
       let pad = prologues.landingPad(code)
       var hook = HookSite(
-        purpose: purpose, name: name, address: function.address + UInt64(pad.bytes),
+        purpose: purpose, name: name, address: entry + UInt64(pad.bytes),
         code: Array(code.dropFirst(pad.bytes)))
       hook.seesSignedReturnAddress = pad.signsReturnAddress
       if purpose == .land {

@@ -135,8 +135,13 @@ extension RecordSession {
       copies.unread += 1
       return
     }
-    if let ring = recorded.copied { try take(ring) }
-    try takeCounts(context: recorded.context)
+    do throws(RecordError) {
+      if let ring = recorded.copied { try take(ring) }
+      try takeCounts(context: recorded.context)
+    } catch .liveText(.memory(let error)) where error.reason == .unmapped || error.reason == .gone {
+      // The process is going as a whole.
+      copies.unread += 1
+    }
   }
 
   /// Stops all threads, and reads all that they have written and counted: what follows may be the process's end.

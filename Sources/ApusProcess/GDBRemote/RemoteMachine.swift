@@ -24,6 +24,8 @@ protocol RemoteMachine: Sendable {
   /// The counter, after that instruction.
   func counter(_ registers: RegisterFile) -> UInt64
 
+  /// The flags of mmap(2) that x86_64 and arm64 have, as this architecture has them.
+  func mappingFlags(_ flags: UInt64) -> UInt64
   /// The system call's number.
   func number(of call: RemoteSystemCall) -> UInt64
   /// Whether an instruction changes neither memory nor a system call's result: a server may step over it, too.
@@ -56,6 +58,8 @@ extension RemoteMachine {
   func counter(_ registers: RegisterFile) -> UInt64 { registers[layout.result] }
 
   func restored(_ registers: RegisterFile) -> RegisterFile { registers }
+
+  func mappingFlags(_ flags: UInt64) -> UInt64 { flags }
 }
 
 /// The machines there are.

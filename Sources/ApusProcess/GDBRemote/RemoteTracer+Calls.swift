@@ -17,6 +17,8 @@ extension RemoteTracer {
     _ call: RemoteSystemCall, payload: [UInt8]?, _ arguments: [UInt64], on thread: ThreadID,
     through gate: RemoteCallGate
   ) throws(TraceError) -> UInt64 {
+    var arguments = arguments
+    if call == .mmap, arguments.count > 3 { arguments[3] = machine.mappingFlags(arguments[3]) }
     let result = try systemCall(
       machine.number(of: call), payload: payload, arguments, on: thread, through: gate)
     if result < 0 && result >= -4095 {

@@ -28,6 +28,11 @@ struct PPC64LERemote: RemoteMachine {
   let read: UInt64 = 3
   let counterCode: [UInt8] = [0xa6, 0x42, 0x6c, 0x7c, 0x00, 0x00, 0x00, 0x60]  // mftb r3; nop
 
+  /// arch/powerpc/include/uapi/asm/mman.h: MAP_NORESERVE is 0x40, not 0x4000; the others that we use are the same.
+  func mappingFlags(_ flags: UInt64) -> UInt64 {
+    flags & 0x4000 == 0 ? flags : flags & ~0x4000 | 0x40
+  }
+
   /// arch/powerpc/kernel/syscalls/syscall.tbl
   func number(of call: RemoteSystemCall) -> UInt64 {
     switch call {
