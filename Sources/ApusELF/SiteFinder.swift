@@ -73,8 +73,10 @@ struct SiteFinder {
     let listed = Set(found.map(\.function.start))
     let needed = max(architecture.callSiteNeeds.slotBytes, architecture == .x86_64 ? 5 : 8)
     var window = CodeWindow(image)
-    for symbol in symbols where symbol.size > 0 && !listed.contains(symbol.address) {
-      let code = try window.bytes(at: symbol.localEntry, upTo: 32)
+    for symbol in symbols where symbol.addresses.end > symbol.localEntry && !listed.contains(symbol.address) {
+      // What pads a function that is shorter is none of its nops.
+      let length = Int(min(32, symbol.addresses.end - symbol.localEntry))
+      let code = try window.bytes(at: symbol.localEntry, upTo: length)
       let hasPad = architecture.startsWithLandingPad(code)
       guard NopRun(hasPad ? code.dropFirst(landingPadBytes) : code, architecture).count >= needed else {
         continue

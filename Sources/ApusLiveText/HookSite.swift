@@ -8,6 +8,8 @@ package struct HookSite: Sendable, Hashable {
   package enum Purpose: String, Sendable, CaseIterable {
     /// Walks the stack: real return addresses are put back first.
     case disarm
+    /// Asks for the unwind table of a return address: where it is ours, it is led on to the caller's.
+    case lookUp
     /// Tells where an unwinder lands: the frames below are left, the next one is armed.
     case land
     /// The walk is over and the function returns: the next frame is armed.
@@ -34,6 +36,8 @@ package struct HookSite: Sendable, Hashable {
   package var seesSignedReturnAddress = false
   /// For ``Purpose/land``: whose it is.
   package var unwinder = Unwinder.libgcc
+  /// For ``Purpose/lookUp`` and ``Purpose/land``: what the unwinder's own code says of its contexts.
+  package var context: UnwinderContext?
 
   package init(purpose: Purpose, name: String, address: Address, code: [UInt8]) {
     self.purpose = purpose
@@ -52,6 +56,7 @@ package struct HookSite: Sendable, Hashable {
         "_Unwind_Backtrace", "unw_backtrace",
       ]
     ),
+    (.lookUp, ["_Unwind_Find_FDE"]),
     (.land, ["_Unwind_SetIP"]),
     (.giveBack, ["dlopen", "dlmopen", "dlsym", "dlvsym"]),
     (.lock, ["mlockall"]),
@@ -71,6 +76,14 @@ package struct HookSite: Sendable, Hashable {
     return false
   }
 
+  /// Whether a module has an unwinder whose walks would end at recorded frames.
+  package static func hasOtherUnwinder(_ image: ELFImage) throws(ELFError) -> Bool {
+    guard image.architecture.unwindingHooks.contains(.lookUp) else { return false }
+    let functions = try image.functions()
+    guard functions.contains(where: { $0.names.contains("_Unwind_RaiseException") }) else { return false }
+    return try find(in: image, purposes: [.lookUp]).isEmpty
+  }
+
   /// The names of the functions after whose return frames are armed.
   package static let walkers: Set = ["_Unwind_Backtrace", "unw_backtrace"]
 
@@ -81,6 +94,7 @@ package struct HookSite: Sendable, Hashable {
   ) throws(ELFError) -> [HookSite] {
     let functions = try image.functions()
     var unwinder: Unwinder?
+    let context = purposes.contains(.lookUp) ? try UnwinderContext(image, functions) : nil
     var wanted: [String: Purpose] = [:]
     for (purpose, names) in Self.names where purposes.contains(purpose) {
       for name in names { wanted[name] = purpose }
@@ -104,6 +118,8 @@ package struct HookSite: Sendable, Hashable {
         purpose: purpose, name: name, address: entry + UInt64(pad.bytes),
         code: Array(code.dropFirst(pad.bytes)))
       hook.seesSignedReturnAddress = pad.signsReturnAddress
+      hook.context = context
+      if purpose == .lookUp, context == nil { continue }
       if purpose == .land {
         hook.unwinder = unwinder ?? Unwinder(functions)
         unwinder = hook.unwinder
@@ -118,8 +134,10 @@ package struct HookSite: Sendable, Hashable {
     switch purpose {
     case .disarm: return .disarmHook()
     case .land:
-      guard let offset = unwinder.landingOffset(architecture) else { return nil }
-      return .landHook(cfaOffset: offset, frameDistance: architecture.frameDistance)
+      let isLedOn = architecture.unwindingHooks.contains(.lookUp)
+      let offset = isLedOn ? context?.stackPointer : unwinder.landingOffset
+      return offset.map { .landHook(cfaOffset: $0, distance: architecture.landingDistance) }
+    case .lookUp: return context.map { .lookUpHook($0, environment: environment) }
     case .arm: return .armHook(environment: environment)
     // A signed address is not the one that we know, and what we would give back is not signed.
     case .giveBack: return seesSignedReturnAddress ? nil : .giveBackHook()

@@ -31,6 +31,8 @@ protocol HookPrologues {
   /// Whether a function of mlockall's name is the system call's wrapper: its number goes into the register for it, and the
   /// call follows. One that a program has for something else keeps its argument.
   static func locks(_ code: [UInt8]) -> Bool
+  /// The place of the word that a function loads from its first argument and returns, if that is all it does.
+  static func loadedOffset(_ code: [UInt8]) -> Int32?
   /// How many bytes at a function's beginning must stay where they are: indirect calls land on them.
   static func landingPad(_ code: [UInt8]) -> (bytes: Int, signsReturnAddress: Bool)
 }

@@ -1,5 +1,6 @@
 package import ApusCore
-internal import ApusELF
+package import ApusELF
+package import ApusProbe
 
 /// The unwinders that we know, which all have the functions of the C++ ABI, and keep their contexts each in its own way.
 package enum Unwinder: Sendable, Hashable, CaseIterable {
@@ -20,25 +21,46 @@ package enum Unwinder: Sendable, Hashable, CaseIterable {
   }
 
   /// Where the context that `_Unwind_SetIP` gets keeps the stack pointer with which the landing frame goes on: that is the
-  /// canonical frame address of what it had called.
-  package func landingOffset(_ architecture: Architecture) -> Int32? {
-    guard architecture == .x86_64 else { return nil }
+  /// canonical frame address of what it had called. On x86_64.
+  package var landingOffset: Int32 {
     switch self {
     // `cfa`, behind the array of register pointers (DWARF registers 0–16 and the end mark).
-    case .libgcc: return 18 * 8
+    case .libgcc: 18 * 8
     // `rsp`, the eighth of the registers, behind the virtual table and the address space.
-    case .llvm: return 9 * 8
+    case .llvm: 9 * 8
     // `cfa`, behind the address space and its argument.
-    case .nongnu: return 2 * 8
+    case .nongnu: 2 * 8
     }
   }
 }
 
-extension Architecture {
-  /// From a frame's canonical frame address down to its frame address (``ProbeInstruction/frameAddress(_:)``).
-  var frameDistance: Int32 { self == .x86_64 ? 8 : 0 }
+extension UnwinderContext {
+  /// What a module's unwinder says of its contexts by the functions that read them: each does nothing but load one word from
+  /// its argument. Nil if one is not there or does more, which is so of every unwinder but libgcc's.
+  package init?(_ image: ELFImage, _ functions: FunctionTable) throws(ELFError) {
+    var places: [String: Int32] = [:]
+    let readers: Set = ["_Unwind_GetCFA", "_Unwind_GetIP", "_Unwind_GetTextRelBase"]
+    for function in functions {
+      guard let name = function.names.first(where: readers.contains) else { continue }
+      let code = try image.bytes(at: function.address, upTo: min(function.size, 64))
+      places[name] = image.architecture.prologues.loadedOffset(code)
+    }
+    guard Unwinder(functions) == .libgcc, let stackPointer = places["_Unwind_GetCFA"],
+      let programCounter = places["_Unwind_GetIP"], let bases = places["_Unwind_GetTextRelBase"]
+    else { return nil }
+    self.init(stackPointer: stackPointer, programCounter: programCounter, bases: bases)
+  }
+}
 
-  /// Whether an unwinder finds its way through frames whose return addresses are ours, by the hooks. Where a body keeps its
-  /// return address in a place of its own choice, we do not know the place yet.
-  package var unwindsThroughStubs: Bool { self == .x86_64 }
+extension Architecture {
+  /// Where the frames end that are left when an unwinder lands, from the landing's stack pointer downwards; see
+  /// ``ProbeProgram/landHook(cfaOffset:distance:)``.
+  var landingDistance: Int32 { self == .x86_64 ? 8 : -1 }
+
+  /// The hooks that lead an unwinder through frames whose return addresses are ours. Where each address stands at its frame
+  /// address, the real ones are put back. Where a body keeps its own in a place of its choice, perhaps signed, only the unwinder
+  /// itself finds it, by its tables, and is then led past ours.
+  package var unwindingHooks: Set<HookSite.Purpose> {
+    self == .x86_64 ? [.disarm, .land] : [.lookUp, .land]
+  }
 }

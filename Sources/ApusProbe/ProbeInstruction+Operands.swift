@@ -71,7 +71,7 @@ extension ProbeInstruction {
       return Effect(reads: [Set(address.base), Set(expected), Set(desired)], spoils: Set(expected))
     case .timestamp(let d, let scratch):
       return Effect(writes: Set(d), spoils: Set(scratch).subtracting(Set(d)))
-    case .storeReturnAddress(let s), .jumpAddress(let s):
+    case .storeReturnAddress(let s), .jumpAddress(let s), .setArgument(_, let s):
       return Effect(reads: Set(s))
     case .call:
       return Effect(writes: .routine)
@@ -120,7 +120,7 @@ extension ProbeInstruction {
     switch self {
     case .frameAddress, .loadReturnAddress, .storeReturnAddress, .callBody, .jumpBody, .leave:
       role != .routine
-    case .argument, .registerFile, .jumpAddress: role == .stub
+    case .argument, .setArgument, .registerFile, .jumpAddress: role == .stub
     case .returnFromRoutine: role == .routine
     default: true
     }

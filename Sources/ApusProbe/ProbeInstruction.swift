@@ -170,6 +170,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   case storeReturnAddress(ProbeRegister)
   /// Stubs only: the integer argument with this index (0 to 5), as the caller passed it.
   case argument(ProbeRegister, Int)
+  /// Stubs only, before the body is called: the body finds a register's value as the integer argument with this index (0 to 5).
+  case setArgument(Int, ProbeRegister)
   /// Stubs only, before the body is called: the address of the call's register file, which lies right below the frame
   /// address (``RegisterFileLayout/frameBytes``) and is complete but for the program counter, whose word is 0. Only a stub
   /// with this operation writes one. What it is made of: see ``RegisterFileLayout``.

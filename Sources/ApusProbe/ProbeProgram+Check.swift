@@ -33,7 +33,7 @@ extension ProbeProgram {
       if count > 63 { throw error(index, .shiftCount(count)) }
     case .addShifted(_, _, let count):
       if !(1...3).contains(count) { throw error(index, .shiftCount(count)) }
-    case .argument(_, let argument):
+    case .argument(_, let argument), .setArgument(let argument, _):
       if !(0..<6).contains(argument) { throw error(index, .argumentIndex(argument)) }
     case .committed(let begin, let end):
       guard let first = positions[begin], let last = positions[end], first < last, last < index,
@@ -99,7 +99,7 @@ extension ProbeProgram {
         throw error(index, .unwrittenRegister(register))
       }
       switch instructions[index] {
-      case .argument, .registerFile, .jumpAddress:
+      case .argument, .setArgument, .registerFile, .jumpAddress:
         if state.bodyCalled { throw error(index, .argumentAfterBody) }
       default: break
       }

@@ -228,7 +228,9 @@ extension RecordSession {
     stoppedThread = thread
     defer { stoppedThread = nil }
     do throws(RecordError) {
-      try install(try readModules())
+      let found = try readModules()
+      try install(found)
+      noteUnwinding(found)
     } catch .process(.gone(let thread)) {
       throw .process(.gone(thread: thread))
     } catch {

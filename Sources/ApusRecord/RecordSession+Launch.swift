@@ -40,6 +40,8 @@ extension RecordSession {
     self.worker = worker
     try begin(thread: mainThread)
     try install(found)
+    // Again: now it is known whether the hooks could be set.
+    try requireUnwinding(found)
     do throws(SystemError) { _ = try SystemThread { worker.run() } } catch { throw .process(.system(error)) }
     // Up to here whatever goes wrong leaves an older trace of that name as it is.
     if recordsAnything { try lifting { () throws(TraceWriteError) in try writer.replace() } }

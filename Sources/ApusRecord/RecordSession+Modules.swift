@@ -59,32 +59,47 @@ extension RecordSession {
 
   /// Refuses a program whose exceptions would find no way through recorded frames.
   func requireUnwinding(_ found: [FoundModule]) throws(RecordError) {
-    guard options.level == .graph, !tracer.architecture.unwindsThroughStubs else { return }
-    for module in found where try isThrowing(module) {
+    guard options.level == .graph, let other = otherUnwinder(in: found) else { return }
+    for module in found where isThrowing(module) {
       throw .process(
         .refused(
           process: process,
-          why: "\(module.image.path) brings C++ or Rust exceptions, which cannot pass recorded frames on "
-            + "\(tracer.architecture) yet: use --level entry"))
+          why: "\(module.image.path) brings C++ or Rust exceptions, which cannot pass recorded frames with "
+            + "the unwinder of \(other.image.path) on \(tracer.architecture): use --level entry"))
     }
   }
 
-  private func isThrowing(_ module: FoundModule) throws(RecordError) -> Bool {
+  /// A module whose unwinder does not find its way through recorded frames.
+  private func otherUnwinder(in found: [FoundModule]) -> FoundModule? {
+    found.first { module in
+      let name = module.image.path
+      if unpassable.contains(name) { return true }
+      do throws(ELFError) { return try HookSite.hasOtherUnwinder(module.image.image) } catch {
+        note("\(name): \(error)")
+        return false
+      }
+    }
+  }
+
+  private func isThrowing(_ module: FoundModule) -> Bool {
     do throws(ELFError) { return try HookSite.throwsExceptions(module.image.image) } catch {
       note("\(module.image.path): \(error)")
       return false
     }
   }
 
+  /// Says of which modules, opened at run time, exceptions cannot be followed.
+  func noteUnwinding(_ found: [FoundModule]) {
+    guard options.level == .graph, let other = otherUnwinder(in: found) else { return }
+    note(
+      "\(other.image.path) was opened, whose unwinder finds no way through recorded frames: an exception that is thrown "
+        + "through them by it ends the program")
+  }
+
   /// Enables the chosen sites and sets the hooks of modules of which no code is running.
   func install(_ found: [FoundModule]) throws(RecordError) {
     for module in found {
       let caller = try caller()
-      if options.level == .graph, !tracer.architecture.unwindsThroughStubs, try isThrowing(module) {
-        note(
-          "\(module.image.path) was opened: an exception that is thrown through recorded frames ends the program"
-        )
-      }
       let hasSites = module.isChosen && !module.sites.sites.isEmpty
       let hooks = try hooks(of: module)
       if hooks.isEmpty, !hasSites { continue }
@@ -122,6 +137,7 @@ extension RecordSession {
         environment.registers = RegisterRecord(RegisterFileLayout(tracer.architecture))
         environment.trapsForLoader = system.stopsItself
         environment.trapsForRoom = copiesRings
+        environment.putsBack = tracer.architecture.unwindingHooks.contains(.disarm)
         return environment
       }
     }
@@ -251,7 +267,7 @@ extension RecordSession {
     if copiesRings { purposes.formUnion([.end, .exec]) }
     if options.level == .graph {
       purposes.insert(.giveBack)
-      if tracer.architecture.unwindsThroughStubs { purposes.formUnion([.disarm, .land]) }
+      purposes.formUnion(tracer.architecture.unwindingHooks)
     }
     do throws(ELFError) { return try HookSite.find(in: module.image.image, purposes: purposes) } catch {
       note("\(module.image.path): \(error)")
@@ -268,7 +284,7 @@ extension RecordSession {
       note("\(error): exceptions through recorded functions are not safe")
       return
     }
-    for hook in hooks where HookSite.walkers.contains(hook.name) {
+    for hook in hooks where hook.purpose == .disarm && HookSite.walkers.contains(hook.name) {
       let returns = displacer.returnSites(hook.code, at: hook.address) ?? []
       hooks += returns.map {
         HookSite(purpose: .arm, name: hook.name, address: $0.address, code: $0.code)
@@ -289,6 +305,7 @@ extension RecordSession {
           program, prologue: hook.prologue(tracer.architecture), code: there, at: address,
           displacer: displacer)
       } catch {
+        if hook.purpose == .lookUp { unpassable.insert(module.image.path) }
         hookFailures.append("\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): \(error)")
         continue
       }

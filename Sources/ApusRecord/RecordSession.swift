@@ -46,6 +46,8 @@ package final class RecordSession {
   /// Enabled sites, by their slots' addresses, of the modules that are loaded.
   var enabled: [LoadedInstance: [Address]] = [:]
   var hookFailures: [String] = []
+  /// The modules whose unwinders do not find their way through recorded frames, by path.
+  var unpassable: Set<String> = []
   var notes: [String] = []
   /// Calls at count level, by function, of threads that have ended.
   var counts: [UInt64] = []

@@ -45,6 +45,21 @@ import Testing
     }
   }
 
+  /// A function of which only padding is left (libstdc++ has such), in a file with call sites.
+  @Test func paddingIsNoSite() throws {
+    let scratch = try Scratch()
+    let short = """
+      __asm__(".text; .p2align 4; .type empty, %function; empty: nop; .size empty, 4; nop; nop; nop");
+      """
+    let path = try scratch.build(
+      Self.source + short, "aarch64-linux-gnu-gcc", "-O2 -fPIC -shared -nostdlib -fpatchable-function-entry=2"
+    )
+    let found = try CallSites(try image(path))
+    #expect(found.functions.contains { $0.name == "empty" })
+    #expect(Set(sitesByName(found).keys) == ["first", "second", "third"])
+    #expect(found.unlistedCount == 0)
+  }
+
   /// The cross gcc's objects, which have relocations and tables of their own shape.
   @Test(
     arguments: ["2", "4,2"], ["none", "bti", "pac-ret", "pac-ret+leaf", "pac-ret+b-key", "standard"])

@@ -2,6 +2,7 @@ import ApusCore
 import ApusELF
 import ApusISA
 import ApusLiveText
+import ApusProbe
 import Testing
 
 @Suite struct HookSiteTests {
@@ -61,9 +62,52 @@ import Testing
       return found
     }
     #expect(names(try find("libgcc_s.so.1", [.disarm]), .disarm) == Self.unwinders)
+    let look = try find("libgcc_s.so.1", [.lookUp, .land])
+    #expect(names(look, .lookUp) == ["_Unwind_Find_FDE"] && names(look, .land) == ["_Unwind_SetIP"])
+    #expect(try !HookSite.hasOtherUnwinder(try image(folder + "libgcc_s.so.1")))
     #expect(names(try find("libc.so.6", [.giveBack]), .giveBack).isSuperset(of: ["dlopen", "dlsym"]))
     #expect(names(try find("libc.so.6", [.lock]), .lock) == ["mlockall"])
     #expect(names(try find(loader, [.loader]), .loader) == ["_dl_debug_state"])
+  }
+
+  /// The places stand in the reader functions' own instructions, which another disassembler shows.
+  @Test func contextsAreReadAsTheirUnwinderDoes() throws {
+    let library = "/usr/aarch64-linux-gnu/lib/libgcc_s.so.1"
+    let hook = try #require(try HookSite.find(in: try image(library), purposes: [.lookUp]).first)
+    let context = try #require(hook.context)
+    for (name, place) in [
+      ("_Unwind_GetCFA", context.stackPointer), ("_Unwind_GetIP", context.programCounter),
+      ("_Unwind_GetTextRelBase", context.bases),
+    ] {
+      let listing = try shell("aarch64-linux-gnu-objdump -d --disassemble=\(name) \(library)")
+      #expect(listing.contains("ldr\tx0, [x0, #\(place)]"), "\(listing)")
+    }
+  }
+
+  /// An unwinder whose contexts say nothing of themselves is none that we know the way through.
+  @Test(arguments: [
+    ("return c[1];", "return c[2];", "return c[4];", true),
+    ("return c[1] + 1;", "return c[2];", "return c[4];", false),
+    ("return c[1];", "return c[c[0]];", "return c[4];", false),
+    ("return c[1];", "return c[2];", "return 0;", false),
+  ])
+  func unwindersThatAreNotLibgccs(frame: String, place: String, bases: String, isKnown: Bool) throws {
+    let scratch = try Scratch()
+    let source = """
+      long _Unwind_GetCFA(long *c) { \(frame) }
+      long _Unwind_GetIP(long *c) { \(place) }
+      long _Unwind_GetTextRelBase(long *c) { \(bases) }
+      long _Unwind_Find_FDE(long p, long *b) { return p + *b; }
+      void _Unwind_RaiseException(void) { }
+      """
+    for flags in ["", "-mbranch-protection=standard"] {
+      let program = try scratch.build(
+        source, "-O1 -shared -nostdlib -fPIC \(flags)", compiler: "aarch64-linux-gnu-gcc -x c")
+      let hooks = try HookSite.find(in: try image(program), purposes: [.lookUp])
+      #expect(
+        hooks.map(\.context) == (isKnown ? [.init(stackPointer: 8, programCounter: 16, bases: 32)] : []))
+      #expect(try HookSite.hasOtherUnwinder(try image(program)) == !isKnown)
+    }
   }
 
   @Test func landingPadsStayWhereTheyAre() throws {
@@ -124,7 +168,7 @@ import Testing
       let hook = HookSite(purpose: purpose, name: "f", address: 0x1000, code: [])
       #expect(hook.purpose == purpose)
     }
-    #expect(Unwinder.allCases.map { $0.landingOffset(.x86_64) } == [144, 72, 16])
+    #expect(Unwinder.allCases.map { $0.landingOffset } == [144, 72, 16])
   }
 }
 

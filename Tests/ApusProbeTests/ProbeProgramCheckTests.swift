@@ -41,6 +41,16 @@ struct ProbeProgramCheckTests {
       text: "an argument at a return", role: .returnStub, instructions: [.argument(.v0, 0), .leave], index: 0,
       reason: .notAllowed(.returnStub)),
     Case(
+      text: "a seventh argument set", instructions: [.constant(.v0, 1), .setArgument(6, .v0), .leave],
+      index: 1, reason: .argumentIndex(6)),
+    Case(
+      text: "an argument set after the body",
+      instructions: [.callBody, .constant(.v0, 1), .setArgument(0, .v0), .leave], index: 2,
+      reason: .argumentAfterBody),
+    Case(
+      text: "an argument set of no value", instructions: [.setArgument(0, .v3), .leave], index: 0,
+      reason: .unwrittenRegister(.v3)),
+    Case(
       text: "a seventh argument", instructions: [.argument(.v0, 6), .leave], index: 0,
       reason: .argumentIndex(6)),
     Case(

@@ -13,6 +13,16 @@ enum ARM64Prologues: HookPrologues {
     return words[(first + 1)...].prefix(2).contains { $0.elementsEqual(call) }
   }
 
+  static func loadedOffset(_ code: [UInt8]) -> Int32? {
+    let all = ARM64.Decoder().decodeAll(code, at: 0)
+    let rest = all.first?.isLandingPad == true ? all.dropFirst() : all[...]
+    guard rest.count == 2, let load = rest.first, let last = rest.last, case .return(.link) = last.kind,
+      // ldr x0, [x0, #offset]: the offset is in words
+      load.word & 0xffc0_03ff == 0xf940_0000
+    else { return nil }
+    return Int32(load.word >> 10 & 0xfff) * 8
+  }
+
   /// A hint that indirect calls land on stays where it is: in the page of a program with branch target
   /// identification only it may be landed on (Arm ARM, D8.4.4).
   static func landingPad(_ code: [UInt8]) -> (bytes: Int, signsReturnAddress: Bool) {

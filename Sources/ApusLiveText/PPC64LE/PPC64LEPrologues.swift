@@ -10,6 +10,16 @@ enum PPC64LEPrologues: HookPrologues {
     return words[(first + 1)...].contains { calls.contains($0) }
   }
 
+  static func loadedOffset(_ code: [UInt8]) -> Int32? {
+    // ld r3, offset(r3); blr
+    let rest: [UInt8] = [0x63, 0xe8, 0x20, 0x00, 0x80, 0x4e]
+    // Behind the return a table for debuggers may follow, whose first word is 0.
+    guard code.count >= 8, code[2..<8].elementsEqual(rest), code[0] & 3 == 0,
+      code[8...].prefix(4).allSatisfy({ $0 == 0 })
+    else { return nil }
+    return Int32(Int16(bitPattern: UInt16(code[0]) | UInt16(code[1]) << 8))
+  }
+
   /// There are none.
   static func landingPad(_ code: [UInt8]) -> (bytes: Int, signsReturnAddress: Bool) { (0, false) }
 }

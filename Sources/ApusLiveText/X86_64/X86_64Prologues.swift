@@ -11,6 +11,9 @@ enum X86_64Prologues: HookPrologues {
     return place(of: call, from: first + number.count, within: 8) != nil
   }
 
+  /// Not needed: return addresses are put back, and nothing asks where an unwinder's context has what.
+  static func loadedOffset(_ code: [UInt8]) -> Int32? { nil }
+
   /// `endbr64` is moved like any other: Linux enables no indirect branch tracking for programs.
   static func landingPad(_ code: [UInt8]) -> (bytes: Int, signsReturnAddress: Bool) { (0, false) }
 }

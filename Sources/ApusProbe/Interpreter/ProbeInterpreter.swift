@@ -49,7 +49,7 @@ package struct ProbeInterpreter: Sendable {
   package var threadPointer: UInt64
   /// The frame address; for stubs.
   package var frameAddress: UInt64
-  /// The integer arguments, as the caller passed them; for stubs.
+  /// The integer arguments, as the caller passed them or the stub has set them; for stubs.
   package var arguments: InlineArray<6, UInt64>
   /// Where the call's register file is, which is in memory before the first step; for stubs.
   package var registerFile: UInt64
@@ -229,6 +229,7 @@ package struct ProbeInterpreter: Sendable {
     case .loadReturnAddress(let d): self[d] = try memory.load(frameAddress, .eight, .plain)
     case .storeReturnAddress(let s): try memory.store(frameAddress, self[s], .eight, .plain)
     case .argument(let d, let place): self[d] = (0..<6).contains(place) ? arguments[place] : poison()
+    case .setArgument(let place, let s): if (0..<6).contains(place) { arguments[place] = self[s] }
     case .registerFile(let d): self[d] = registerFile
     case .call:
       calls.append(

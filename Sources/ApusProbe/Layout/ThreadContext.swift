@@ -185,6 +185,7 @@ package enum SharedControl {
     case waits = 7
     case unwinderCalls = 8
     case gaveUp = 9
+    case walkedThrough = 10
 
     /// Offset in the control page.
     package var offset: Int32 { SharedControl.counters + 8 * rawValue }
@@ -200,6 +201,7 @@ package enum SharedControl {
       case .waits: "waits"
       case .unwinderCalls: "unwinder_calls"
       case .gaveUp: "gave_up_waiting"
+      case .walkedThrough: "walked_through"
       }
     }
   }
@@ -268,6 +270,9 @@ package struct ProbeEnvironment: Sendable, Hashable {
   package var trapsForLoader = false
   /// What is logged of the registers on the regs path.
   package var registers: RegisterRecord
+  /// Whether return addresses are put back before an unwinder walks, since each stands at its frame address. Otherwise the
+  /// unwinder's look-ups are led past ours (``Routine/findCaller``).
+  package var putsBack: Bool
 
   /// The address of a word that is not zero while the session's memory is the session's own: zero in a forked child.
   package var sessionMark: Address {
@@ -279,8 +284,9 @@ package struct ProbeEnvironment: Sendable, Hashable {
     lostCalls: Address, sharedCounts: Address, slowReturn: Address, arena: AddressRange, isTimed: Bool,
     waitsForRoom: Bool, depthLimit: Int32? = nil,
     minimumTicks: Int32 = 0,
-    registers: RegisterRecord = RegisterRecord(RegisterFileLayout(.x86_64))
+    registers: RegisterRecord = RegisterRecord(RegisterFileLayout(.x86_64)), putsBack: Bool = true
   ) {
+    self.putsBack = putsBack
     self.registers = registers
     self.contexts = contexts
     self.chunkTable = chunkTable

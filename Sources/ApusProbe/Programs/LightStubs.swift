@@ -45,14 +45,16 @@ extension ProbeProgram {
   /// For `_Unwind_SetIP`, whose first argument holds the frame that the unwinder is about to enter.
   ///
   /// - Parameter cfaOffset: where the unwinder's context keeps the stack pointer with which that frame goes on.
-  /// - Parameter frameDistance: from there down to the frame address (x86_64: 8; ppc64le: 0).
-  package static func landHook(cfaOffset: Int32, frameDistance: Int32) -> ProbeProgram {
+  /// - Parameter distance: from there down to the address below which frames are left (x86_64: 8, to that of the function
+  ///   that it had called; elsewhere −1, since that function's frame address is the stack pointer itself).
+  package static func landHook(cfaOffset: Int32, distance: Int32) -> ProbeProgram {
     var b = ProgramBuilder()
     let foreign = b.label()
     b.emit(.argument(.v2, 0))
     // A program may have a function of this name whose argument is something smaller.
     b.emit(.loadOrFault(.v2, ProbeAddress(.v2, cfaOffset), foreign))
-    b.subtract(.v2, .immediate(frameDistance))
+    b.subtract(.v2, .immediate(distance))
+    b.emit(.frameAddress(.v3))
     b.call(.land)
     b.place(foreign)
     b.emit(.jumpBody)

@@ -37,7 +37,10 @@ package enum Routine: String, Sendable, CaseIterable {
   case count
   /// v2: the frame of a function that is about to walk the stack → all caller return addresses are back where they belong.
   case disarm
-  /// v2: an unwinder lands in the frame at this address: closes the frames below, arms the innermost that is left.
+  /// v2: a frame → v3: its caller's return address as the shadow map has it, or 0. Keeps v2.
+  case findCaller
+  /// v2: an unwinder, whose own frame is in v3, lands above this address: closes the frames below, arms the innermost that is
+  /// left (where return addresses are put back).
   case land
   /// v2: frame, v3: return address → v3: the real return address, the frame's call having ended.
   case giveBack
@@ -66,6 +69,7 @@ package enum Routine: String, Sendable, CaseIterable {
     case .logEntry: Self.logEntryProgram(environment)
     case .count: Self.countProgram(environment)
     case .disarm: Self.disarmProgram(environment)
+    case .findCaller: Self.findCallerProgram(environment)
     case .land: Self.landProgram(environment)
     case .giveBack: Self.giveBackProgram(environment)
     case .notifyLoader: Self.notifyLoaderProgram(environment)

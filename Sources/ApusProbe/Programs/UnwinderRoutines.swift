@@ -91,17 +91,20 @@ extension Routine {
     let change = b.label()
     // v4 = where it lands, v5 = frame, v6 = its window's end, v7 = its window's delta
     b.move(.v4, .v2)
+    if !environment.putsBack { b.move(.v5, .v3) }
     b.call(.findContext)
     b.branch(.v1, .equal, .immediate(0), out)
     // v5 = 0 if the unwinder runs on the stack that it lands on
-    b.load(.v5, .v1, ThreadContext.unwinding)
+    if environment.putsBack { b.load(.v5, .v1, ThreadContext.unwinding) }
     b.arithmetic(.exclusiveOr, .v5, .v4)
     b.shiftRight(.v5, StackChunk.shift)
-    // While everything can still be found.
-    b.endUnwinding(at: .v4)
-    b.move(.v2, .v4)
-    b.constant(.v3, 1)
-    b.call(.arm)
+    if environment.putsBack {
+      // While everything can still be found.
+      b.endUnwinding(at: .v4)
+      b.move(.v2, .v4)
+      b.constant(.v3, 1)
+      b.call(.arm)
+    }
     b.window(low: .v6, delta: .v7, current: .v0, changed: out)
     b.move(.v2, .v4)
     b.subtract(.v2, .v6)

@@ -61,6 +61,9 @@ extension ARM64Lowering {
       // No probe register is one of these, so they still have the caller's values.
       guard (0..<6).contains(argument) else { throw .notAllowed(program: program.name, index: index) }
       code.move(machine(d), Register.arguments[argument])
+    case .setArgument(let argument, let s):
+      guard (0..<6).contains(argument) else { throw .notAllowed(program: program.name, index: index) }
+      code.move(Register.arguments[argument], machine(s))
     case .registerFile(let d): code.add(machine(d), .sp, UInt16(frame.keptBytes))
     case .call(let symbol): call(symbol)
     case .returnFromRoutine, .leave: leave()

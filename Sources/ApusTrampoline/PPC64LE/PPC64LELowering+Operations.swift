@@ -80,6 +80,11 @@ extension PPC64LELowering {
         throw .notAllowed(program: program.name, index: index)
       }
       self.argument(machine(d), Register.arguments[argument])
+    case .setArgument(let argument, let s):
+      guard Register.arguments.indices.contains(argument) else {
+        throw .notAllowed(program: program.name, index: index)
+      }
+      setArgument(Register.arguments[argument], machine(s))
     case .registerFile(let d): code.addImmediate(machine(d), .r1, PPC64LEFrame.fileOffset)
     case .call(let symbol): call(symbol)
     case .returnFromRoutine, .leave: leave()
@@ -109,6 +114,14 @@ extension PPC64LELowering {
       if frame.needs.saved & bit != 0 { return code.load(d, Memory(.r1, frame.slot(bit)), .eight) }
     }
     code.move(d, argument)
+  }
+
+  private mutating func setArgument(_ argument: Register, _ s: Register) {
+    for index in 0..<8 where PPC64LEFrame.machine[index] == argument {
+      let bit: UInt16 = 1 << UInt16(index)
+      if frame.needs.saved & bit != 0 { return code.store(Memory(.r1, frame.slot(bit)), s, .eight) }
+    }
+    code.move(argument, s)
   }
 
   // MARK: Memory that others change, too

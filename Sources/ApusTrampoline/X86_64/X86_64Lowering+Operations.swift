@@ -71,6 +71,11 @@ extension X86_64Lowering {
         throw .notAllowed(program: program.name, index: index)
       }
       self.argument(machine(d), Register.arguments[argument])
+    case .setArgument(let argument, let s):
+      guard (0..<Register.arguments.count).contains(argument) else {
+        throw .notAllowed(program: program.name, index: index)
+      }
+      setArgument(Register.arguments[argument], machine(s))
     case .registerFile(let d):
       code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount - frame.fileBytes))
     case .call(let symbol): call(symbol)
@@ -178,6 +183,13 @@ extension X86_64Lowering {
       if let slot = frame.slot(index) { return code.load(d, Memory(.rsp, slot), .eight) }
     }
     code.move(d, argument)
+  }
+
+  private mutating func setArgument(_ argument: Register, _ s: Register) {
+    for index in 0..<8 where X86_64Frame.machine[index] == argument {
+      if let slot = frame.slot(index) { return code.store(Memory(.rsp, slot), s, .eight) }
+    }
+    code.move(argument, s)
   }
 }
 

@@ -38,7 +38,7 @@ struct ProgramSet: Sendable {
     slowReturn = .slowReturn()
     hooks = [
       .disarm: .disarmHook(), .arm: .armHook(environment: environment),
-      .land: .landHook(cfaOffset: 16, frameDistance: 8), .giveBack: .giveBackHook(),
+      .land: .landHook(cfaOffset: 16, distance: 8), .giveBack: .giveBackHook(),
       .loader: .loaderHook(),
     ]
     routines = [:]

@@ -150,6 +150,12 @@ struct ARM64LoweringTests {
       instructions: [.argument(.v4, 0), .argument(.v4, 5), .leave],
       assembly: ["str x13, [sp, #-16]!", "mov x13, x0", "mov x13, x5", "ldr x13, [sp], #16", "ret"]),
     Case(
+      text: "arguments are set in their registers",
+      instructions: [.argument(.v4, 0), .setArgument(5, .v4), .setArgument(0, .v4), .leave],
+      assembly: [
+        "str x13, [sp, #-16]!", "mov x13, x0", "mov x5, x13", "mov x0, x13", "ldr x13, [sp], #16", "ret",
+      ]),
+    Case(
       text: "jumps to what follows are left out", role: .routine,
       instructions: [.jump(two), .label(one), .label(two), .returnFromRoutine], assembly: ["ret"]),
   ]

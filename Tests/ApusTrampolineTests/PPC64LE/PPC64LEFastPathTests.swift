@@ -68,7 +68,8 @@ struct PPC64LEFastPathTests {
     var programs = Routine.allCases.map { $0.program(environment) }
     programs += [
       .slowReturn(), .disarmHook(), .armHook(environment: environment), .giveBackHook(), .loaderHook(),
-      .passHook(), .landHook(cfaOffset: 16, frameDistance: 0),
+      .passHook(), .landHook(cfaOffset: 16, distance: -1),
+      .lookUpHook(.init(stackPointer: 784, programCounter: 792, bases: 808), environment: environment),
     ]
     for program in programs {
       try program.check()

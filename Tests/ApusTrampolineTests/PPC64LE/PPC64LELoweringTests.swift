@@ -105,6 +105,10 @@ struct PPC64LELoweringTests {
         "std 12, -8(1)", "std 3, -16(1)", "mr 3, 4", "ld 12, -16(1)", "ld 12, -8(1)", "ld 3, -16(1)", "blr",
       ]),
     Case(
+      text: "arguments are set where they were saved, or in their registers",
+      instructions: [.argument(.v2, 1), .setArgument(0, .v2), .setArgument(1, .v2), .leave],
+      assembly: ["std 3, -8(1)", "mr 3, 4", "std 3, -8(1)", "mr 4, 3", "ld 3, -8(1)", "blr"]),
+    Case(
       text: "registers for one operation only", role: .routine,
       instructions: [
         .threadPointer(.v1), .timestamp(.v2, scratch: .v0), .localAdd(.init(.v1), .memory(.init(.v1, 8))),

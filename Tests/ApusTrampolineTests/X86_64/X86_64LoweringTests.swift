@@ -95,6 +95,10 @@ struct X86_64LoweringTests {
         "pop rax", "ret",
       ]),
     Case(
+      text: "arguments are set where they were saved, or in their registers",
+      instructions: [.argument(.v4, 1), .setArgument(0, .v4), .setArgument(1, .v4), .leave],
+      assembly: ["push rdi", "mov rdi, rsi", "mov qword ptr [rsp], rdi", "mov rsi, rdi", "pop rdi", "ret"]),
+    Case(
       text: "registers for one operation only", role: .stub,
       instructions: [
         .threadPointer(.v1), .localAdd(.init(.v1), .memory(.init(.v1, 8))), .fence, .pause, .leave,
