@@ -19,6 +19,8 @@ import sys
 import threading
 import time
 
+import instructions as call_instructions
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 OUT = os.path.join(ROOT, ".build", "bench")
@@ -321,6 +323,12 @@ def tail_calls(tools, quick):
     print(f"  {traced[2]:.2f} s ({plain[2]:.2f} s untraced), {info['calls']} calls, {both:.0f} MiB at most")
 
 
+def instructions():
+    heading("Instructions of one traced call, executed in the emulator: before the body + after it")
+    columns, lines = call_instructions.rows(call_instructions.measure())
+    table(lines, columns)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--apus", default=os.path.join(ROOT, ".build", "release", "apus"))
@@ -334,6 +342,7 @@ def main():
     uname = os.uname()
     print(f"{uname.sysname} {uname.release} {uname.machine}, {os.cpu_count()} processors; {run(['uftrace', '--version'])[0].strip()}")
     print(f"load before: {' '.join(f'{x:.2f}' for x in os.getloadavg())} (should be near 0)")
+    instructions()
     clock = fib(tools, targets, count, options.quick)
     lua(tools, targets, count, options.quick, clock)
     sqlite(tools, targets)
@@ -346,7 +355,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except Failure as failure:
+    except (Failure, call_instructions.Failure) as failure:
         progress("")
         print(f"benchmark failed: {failure}", file=sys.stderr)
         sys.exit(1)

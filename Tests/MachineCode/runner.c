@@ -7,6 +7,7 @@
 // code; pairs of an access that may fault and where to go on then, in order; for each program a struct state to enter with,
 // a struct state of the body's results, and the window. OUTPUT: the thread pointer; for each program whether the body
 // ran, the registers that it saw, those at the end, the window with timestamps, a timestamp before and one after.
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "arm64.h"
 #elif defined(__powerpc64__)
 #include "ppc64le.h"
+#elif defined(__x86_64__)
+#include "x86_64.h"
 #endif
 
 struct state {

@@ -33,6 +33,18 @@ extension ProbeProgram {
     return b.program("entry", .stub)
   }
 
+  /// Calls a handler on the entry path: the routine `handler` finds the function in v0, the frame address in v2 and the caller's
+  /// return address in v3. It sees no other register of the call; what it changes of v0 to v3 is lost.
+  package static func entryHandlerStub(function: UInt32, handler: ProbeSymbol) -> ProbeProgram {
+    var b = ProgramBuilder()
+    b.constant(.v0, UInt64(function))
+    b.emit(.frameAddress(.v2))
+    b.emit(.loadReturnAddress(.v3))
+    b.emit(.call(handler))
+    b.emit(.jumpBody)
+    return b.program("entryHandler", .stub)
+  }
+
   /// For functions that walk the stack: return addresses are put back first.
   package static func disarmHook() -> ProbeProgram {
     var b = ProgramBuilder()
