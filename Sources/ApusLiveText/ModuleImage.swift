@@ -10,6 +10,9 @@ package struct ModuleImage: Sendable {
   package let bias: UInt64
   /// From its lowest to its highest mapped address.
   package let range: AddressRange
+  /// From its lowest to its highest address of text: what must be in branch range of its trampolines. A large part of a module
+  /// may be data.
+  package let text: AddressRange
   /// The file.
   package let image: ELFImage
 
@@ -73,15 +76,18 @@ package struct ModuleImage: Sendable {
     let page = ~(pageSize - 1)
     let low = first.address & page
     let high = loaded.map(\.addresses.end).max() ?? low
+    let texts = loaded.filter(\.isExecutable).map(\.addresses)
+    let text = AddressRange(texts.map(\.start).min() ?? low, texts.map(\.end).max() ?? high)
     var result: [ModuleImage] = []
     var end: Address = 0
     for mapping in mapped.mappings
     where mapping.range.start >= end && mapping.offset == first.fileOffset & page {
       end = mapping.range.start &+ (high &- low)
+      let bias = mapping.range.start &- low
       result.append(
         ModuleImage(
-          path: mapped.path, bias: mapping.range.start &- low,
-          range: AddressRange(mapping.range.start, end), image: image))
+          path: mapped.path, bias: bias, range: AddressRange(mapping.range.start, end),
+          text: AddressRange(text.start &+ bias, text.end &+ bias), image: image))
     }
     return result
   }

@@ -3,7 +3,8 @@ internal import ApusLiveText
 internal import ApusProbe
 
 /// One thread's ring of events where there is no view of it: read while its thread stands, by the tracer's thread. See
-/// ``RingReader`` for the protocol, none of whose orders matter here.
+/// ``RingReader`` for the protocol, none of whose orders matter here. With a minimum duration, what has been read is sealed in the
+/// thread's place.
 final class CopiedRing {
   /// The thread's key in the trace.
   let thread: UInt32
@@ -11,6 +12,7 @@ final class CopiedRing {
   private let memory: SessionMemory
   /// The offsets of the thread's words in the region.
   private let position: Int
+  private let sealedWord: Int
   private let consumedWord: Int
   /// The buffer's address in the process.
   private let address: UInt64
@@ -28,11 +30,13 @@ final class CopiedRing {
     self.buffer = buffer
     self.memory = memory
     position = memory.layout.progress + context * ThreadContext.stride
+    sealedWord = position + Int(ThreadContext.sealed - ThreadContext.position)
     consumedWord = position + Int(ThreadContext.consumed - ThreadContext.position)
     address = memory.sharedRange.start + UInt64(buffer.offset)
     size = UInt64(buffer.size)
     filter = minimumTicks > 0 ? ShortCallFilter(minimumTicks: minimumTicks) : nil
     try memory.mapping.store(address, position)
+    try memory.mapping.store(address, sealedWord)
     try memory.mapping.store(address, consumedWord)
   }
 
@@ -54,9 +58,10 @@ final class CopiedRing {
       consumed = end
     }
     try memory.mapping.store(address + consumed, consumedWord)
+    if filter != nil { try memory.mapping.store(address + place, sealedWord) }
     guard filter != nil else { return words }
-    for word in words { filter?.add(EventWord(rawValue: word)) }
-    return filter?.take() ?? []
+    unsafe words.withUnsafeBufferPointer { unsafe filter?.add($0) }
+    return filter?.take(now: nil) ?? []
   }
 
   /// What is not decided yet, when no more comes.

@@ -109,14 +109,17 @@ extension RecordSession {
       recorded = threads.values.first { $0.context == index }
     }
     guard let ring = recorded?.copied else { throw .process(.notStopped(thread: thread)) }
-    try take(ring)
+    try take(ring, of: thread)
     guard tracer.capabilities.isAllStop else { return }
-    for other in threads.values {
-      if let copied = other.copied, copied !== ring { try take(copied, isFullBy: 4) }
+    for (other, recorded) in threads {
+      if let copied = recorded.copied, copied !== ring { try take(copied, of: other, isFullBy: 4) }
     }
   }
 
-  private func take(_ ring: CopiedRing, isFullBy part: Int = 0) throws(RecordError) {
+  /// Empties the ring of a thread that stands.
+  private func take(_ ring: CopiedRing, of thread: ThreadID, isFullBy part: Int = 0) throws(RecordError) {
+    // It must not be about to take back what is read now.
+    if minimumTicks > 0, tracer.isStopped(thread) { try settle(thread) }
     let least = part == 0 ? 0 : UInt64(ring.buffer.size / part)
     let words = try lifting { () throws(LiveTextError) in try ring.take(unlessBelow: least) }
     hand(words, thread: ring.thread)
@@ -129,14 +132,14 @@ extension RecordSession {
   }
 
   /// A thread is over: what is left is read, if it can be.
-  func readLast(_ recorded: RecordedThread) throws(RecordError) {
+  func readLast(_ recorded: RecordedThread, of thread: ThreadID) throws(RecordError) {
     if copies.isRead { return }
     guard isLive, !copies.isOver else {
       copies.unread += 1
       return
     }
     do throws(RecordError) {
-      if let ring = recorded.copied { try take(ring) }
+      if let ring = recorded.copied { try take(ring, of: thread) }
       try takeCounts(context: recorded.context)
     } catch .liveText(.memory(let error)) where error.reason == .unmapped || error.reason == .gone {
       // The process is going as a whole.
@@ -148,8 +151,8 @@ extension RecordSession {
   private func readEverything(on thread: ThreadID) throws(RecordError) {
     guard copiesRings, isLive else { return }
     try stopAll(but: thread)
-    for recorded in threads.values {
-      if let ring = recorded.copied { try take(ring) }
+    for (other, recorded) in threads {
+      if let ring = recorded.copied { try take(ring, of: other) }
       try takeCounts(context: recorded.context)
     }
     try readTotals()
@@ -187,7 +190,7 @@ extension RecordSession {
   func useInterrupt(of thread: ThreadID) throws(RecordError) {
     guard copiesRings, isLive else { return }
     for (other, recorded) in threads where other == thread || tracer.capabilities.isAllStop {
-      if let ring = recorded.copied { try take(ring) }
+      if let ring = recorded.copied { try take(ring, of: other) }
     }
   }
 

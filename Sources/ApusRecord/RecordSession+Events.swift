@@ -181,7 +181,7 @@ extension RecordSession {
   }
 
   /// A signal is about to be delivered: what its handler must not see half done begins anew after it, or is done before it.
-  private func settle(_ thread: ThreadID) throws(RecordError) {
+  func settle(_ thread: ThreadID) throws(RecordError) {
     guard isLive, threads[thread] != nil else { return }
     var registers = try lifting { () throws(TraceError) in try tracer.registers(of: thread) }
     let memory = try lifting { () throws(TraceError) in

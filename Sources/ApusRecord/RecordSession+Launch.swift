@@ -90,8 +90,8 @@ extension RecordSession {
         try memory.setPatience(10 * system.clock.frequency)
         try memory.own()
       }
-      let main = found.first { !$0.sites.sites.isEmpty } ?? found[0]
-      _ = try arena(for: main, caller: caller)
+      let withSites = found.filter { !$0.sites.sites.isEmpty }
+      try makeFirstArena(withSites.isEmpty ? found : withSites, caller: caller)
     }
   }
 

@@ -39,7 +39,10 @@ extension RecordSession {
       }
     }
     // What stands now where an unloaded module's sites were is not ours to write.
-    for gone in loaded.subtracting(seen) { enabled[gone] = nil }
+    for gone in loaded.subtracting(seen) {
+      enabled[gone] = nil
+      unreached[gone] = nil
+    }
     loaded = seen
     return found
   }
@@ -110,52 +113,16 @@ extension RecordSession {
     }
   }
 
-  /// The arena's writer for a module: one in reach with room, else a new one.
-  func arena(for module: FoundModule, caller: RemoteCaller) throws(RecordError) -> TrampolineWriter {
-    let wanted = UInt64(module.sites.sites.count) * 1280 + (64 << 10)
-    if let near = trampolines.first(where: {
-      $0.arena.reaches(module.image.range) && $0.arena.room >= wanted
-    }) {
-      return near
-    }
-    let memory = try sessionMemory()
-    let process = process
-    let gap = try gaps()
-    let made = try lifting { () throws(LiveTextError) in
-      let page = max(system.pageSize, 65536)
-      let arena = try Arena(
-        near: module.image.range, bytes: (max(wanted * 2, 2 << 20) + page - 1) & ~(page - 1),
-        states: states, in: caller, sharing: system.sharing(with: process), gap: gap)
-      try memory.add(arena)
-      return try TrampolineWriter(
-        arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode
-      ) {
-        var environment = memory.environment(
-          slowReturn: $0, arena: $1, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,
-          depthLimit: options.level == .graph ? options.depth : nil,
-          minimumTicks: options.level == .graph ? Int32(clamping: minimumTicks) : 0)
-        environment.registers = RegisterRecord(RegisterFileLayout(tracer.architecture))
-        environment.trapsForLoader = system.stopsItself
-        environment.trapsForRoom = copiesRings
-        environment.putsBack = tracer.architecture.unwindingHooks.contains(.disarm)
-        return environment
-      }
-    }
-    for fault in made.faults { faults[fault.access] = fault.recovery }
-    trampolines.append(made)
-    return made
-  }
-
   /// Where remote calls are made, once there is an arena.
   var gate: RemoteCallGate? { system.gate ?? trampolines.first?.gate }
 
-  private func caller() throws(RecordError) -> RemoteCaller {
+  func caller() throws(RecordError) -> RemoteCaller {
     guard let gate else { throw .process(.gone(thread: mainThread)) }
     return RemoteCaller(tracer, thread: stoppedThread ?? mainThread, gate: gate)
   }
 
   private func installSites(_ module: FoundModule) throws(RecordError) {
-    let trampolines = try arena(for: module, caller: try caller())
+    let area = try area(for: module)
     let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
     moduleCount += 1
     let key = moduleCount
@@ -194,6 +161,10 @@ extension RecordSession {
         refuse("bytes-differ", function)
         continue
       }
+      guard let trampolines = try trampolines(at: slot, in: area) else {
+        refuse(Self.outOfReach, function)
+        continue
+      }
       let id = functionCount + 1
       let body = slot + UInt64(site.slotBytes)
       let placement = states.stubPlacement(slot: slot)
@@ -206,7 +177,7 @@ extension RecordSession {
       guard let prepared = states.prepared(slot: slot, stub: stub),
         let enabling = states.enabling(slot: slot, stub: stub)
       else {
-        refuse("out-of-reach", function)
+        refuse(Self.outOfReach, function)
         continue
       }
       try lifting { () throws(ApusProcess.MemoryError) in
@@ -222,6 +193,7 @@ extension RecordSession {
         FunctionRecord(
           id: id, module: key, address: function.address, size: function.size, name: function.name))
     }
+    noteUnreached(area, sites.refused.count { $0.module == image.path && $0.reason == Self.outOfReach })
     let buildID: [UInt8]
     do throws(ELFError) { buildID = try image.image.buildID() ?? [] } catch { buildID = [] }
     let record = ModuleRecord(
@@ -290,11 +262,17 @@ extension RecordSession {
         HookSite(purpose: .arm, name: hook.name, address: $0.address, code: $0.code)
       }
     }
-    let trampolines = try arena(for: module, caller: try caller())
+    let area = try area(for: module)
     let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
     for hook in hooks {
-      guard let program = hook.program(trampolines.environment, tracer.architecture) else { continue }
       let address = module.image.live(hook.address)
+      guard let trampolines = try trampolines(at: address, in: area) else {
+        hookFailures.append(
+          "\(hook.name) (\(hook.purpose.rawValue)) in \(module.image.path): no room for trampolines within branch range"
+        )
+        continue
+      }
+      guard let program = hook.program(trampolines.environment, tracer.architecture) else { continue }
       let there = try lifting { () throws(ApusProcess.MemoryError) in
         try target.read(address, count: hook.code.count)
       }

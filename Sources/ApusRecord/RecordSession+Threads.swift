@@ -99,7 +99,7 @@ extension RecordSession {
   /// A thread runs no more: its context may be another's, its ring is emptied for good.
   func end(thread: ThreadID) throws(RecordError) {
     leaveShared(thread)
-    if copiesRings, let recorded = threads[thread] { try readLast(recorded) }
+    if copiesRings, let recorded = threads[thread] { try readLast(recorded, of: thread) }
     guard let recorded = threads.removeValue(forKey: thread), let worker else { return }
     if !copiesRings { try takeCounts(context: recorded.context) }
     var record = recorded.record

@@ -45,6 +45,8 @@ package final class RecordSession {
   var sites = SitesRecord(found: 0, enabled: 0, refused: [])
   /// Enabled sites, by their slots' addresses, of the modules that are loaded.
   var enabled: [LoadedInstance: [Address]] = [:]
+  /// Modules that are loaded and have no arena in reach of all of their text.
+  var unreached: [LoadedInstance: UnreachedText] = [:]
   var hookFailures: [String] = []
   /// The modules whose unwinders do not find their way through recorded frames, by path.
   var unpassable: Set<String> = []

@@ -144,7 +144,7 @@ final class RingReader: @unchecked Sendable {
     let words = stride(from: first, to: min(end, first + 8 * Self.batch), by: 8).map {
       apus_load_acquire_u64(base + UInt($0))
     }
-    let old = aged.look(at: words, now: now)
+    let old = aged.look(at: words, now: clock?.bound() ?? ProcessorCounter.read())
     apus_store_release_u64(consumedWord + Self.agedDistance, old == 0 ? 0 : address + first + UInt64(old) * 8)
   }
 

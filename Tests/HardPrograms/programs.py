@@ -15,6 +15,7 @@ Directives are comment lines at the top of a source:
   // needs-slow: NAME,...              counters of info's slow_paths that must be above zero at graph level
   // left: N                           calls that were left without returning, at graph level
   // open: NAME ...                    functions whose frames are open at the end
+  // refused: REASON=N ...             call sites that cannot be recorded, by reason; each reason is named on standard error
   // sites: none                       the program has no call site
   // oracle: gcov                      `calls` is verified with gcov: callgrind cannot run the program
   // limit: SECONDS                    time limit of a traced run, default 30

@@ -135,6 +135,9 @@ def check_sites(tool, program, level, info):
     refusals = sum(refused.values())
     if sites["found"] != sites["enabled"] + refusals:
         raise Failure(f"sites: {sites['found']} found, {sites['enabled']} enabled, {refusals} refused ({refused})")
+    wanted = program.directive("refused")
+    if wanted is not None and {k: int(n) for k, n in (word.split("=") for word in wanted.split())} != refused:
+        raise Failure(f"refused sites: {refused}, not {wanted}")
     if program.opens:
         return  # libraries come and go: how often each is counted is not for this test
     mode = level.split("-")[0]
@@ -241,6 +244,9 @@ def check(tool, program, level, untraced, cache):
     if info["lost"] != 0 and not lossy and not program.directive("may-lose", ""):
         raise Failure(f"{info['lost']} calls lost under wait")
     check_sites(tool, program, level, info)
+    for reason in program.directive("refused", "").split():
+        if reason.split("=")[0] not in said:
+            raise Failure(f"standard error does not say '{reason}':\n{said}")
     if level.startswith("graph"):
         slow = {key(name): count for name, count in info["slow_paths"].items()}
         for name in filter(None, program.directive("needs-slow", "").split(",")):
