@@ -1,4 +1,4 @@
-// library: libenclosed.so gcc -O2 -shared -fPIC -DPART=1 -Wl,-Ttext-segment=0x500000000000
+// library: libenclosed.so gcc -O2 -shared -fPIC -DPART=1 -Wl,-Ttext-segment=0x500000000000 -Wl,-z,max-page-size=4096
 // build: gcc -O2 -no-pie
 // counts: listed
 // opens: libenclosed.so

@@ -1,4 +1,4 @@
-// build: gcc -O2 -no-pie -fno-asynchronous-unwind-tables -Wl,--section-start=.far=0x300000000
+// build: gcc -O2 -no-pie -fno-unwind-tables -fno-asynchronous-unwind-tables -Wl,--section-start=.far=0x300000000
 // counts: callgrind
 // calls: main=1 here=50 there=own beyond=own
 // (callgrind has no names for the far text.)
