@@ -18,6 +18,8 @@ struct CopyState {
   var anchor: ApusTraceFile.ClockAnchor?
   /// Whether nothing can have been written since the last reading.
   var isRead = false
+  /// Whether the only thread that there is was read when it was about to run exec.
+  var isReadForExec = false
   /// The process has ended.
   var isOver = false
   /// Threads whose rings were not read to the end.
@@ -53,7 +55,11 @@ extension RecordSession {
       switch trap.reason {
       case .room: try makeRoom(for: thread)
       case .loader: if owner == process { try installNew(on: thread) }
-      case .exec: if owner == process { try readEverything(on: thread) }
+      case .exec:
+        if owner == process {
+          try readEverything(on: thread)
+          copies.isReadForExec = threads.count == 1
+        }
       case .end:
         if owner == process {
           try readEverything(on: thread)
@@ -133,7 +139,7 @@ extension RecordSession {
 
   /// A thread is over: what is left is read, if it can be.
   func readLast(_ recorded: RecordedThread, of thread: ThreadID) throws(RecordError) {
-    if copies.isRead { return }
+    if copies.isRead || copies.isReadForExec && !isLive { return }
     guard isLive, !copies.isOver else {
       copies.unread += 1
       return
