@@ -16,6 +16,8 @@ tests="$tests qemu-system-arm qemu-system-ppc qemu-system-data g++-aarch64-linux
 tests="$tests debian-archive-keyring util-linux"
 # For the tests of GDB's remote protocol.
 tests="$tests gdbserver"
+# For backtraces through recorded frames, of this machine's programs and of others'.
+tests="$tests gdb gdb-multiarch"
 # LLVM's unwinder: any version will do, and each excludes the others.
 [ -e /usr/lib/x86_64-linux-gnu/libunwind.so.1 ] || tests="$tests libunwind-19"
 

@@ -54,6 +54,10 @@ package struct RecordCommand: ParsableCommand {
   var remote: String?
   @Flag(help: "With --remote: stop all threads at once, where the server could also stop them one by one.")
   var allStop = false
+  @Option(
+    help: "Write names and unwind tables of the code that is put into the program, for gdb.",
+    completion: .file())
+  var symbols: String?
   @Flag(name: .shortAndLong, help: "Say what is being done.") var verbose = false
   @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var command: [String] = []
 
@@ -97,6 +101,7 @@ package struct RecordCommand: ParsableCommand {
       remote.allStop = allStop
       options.remote = remote
     }
+    options.symbolFile = symbols
     options.functions = function.map { Glob($0) }
     options.excluded = exclude.map { Glob($0) }
     options.roots = root.map { Glob($0) }

@@ -96,6 +96,8 @@ enum RecordSize {
 struct MachineConstants {
   /// `e_machine`: EM_X86_64, EM_AARCH64, EM_PPC64.
   var machine: UInt16
+  /// `e_flags` of what we write: for ppc64le the ABI's version, ELFv2.
+  var flags: UInt32
   /// The relocation "base + addend": R_X86_64_RELATIVE, R_AARCH64_RELATIVE, R_PPC64_RELATIVE.
   var relative: UInt32
   /// The relocation "symbol + addend, 64 bits": R_X86_64_64, R_AARCH64_ABS64, R_PPC64_ADDR64.
@@ -109,10 +111,12 @@ extension Architecture {
   var machineConstants: MachineConstants {
     switch self {
     case .x86_64:
-      MachineConstants(machine: 62, relative: 8, absolute64: 1, protectionProperty: 0xc000_0002)
+      MachineConstants(machine: 62, flags: 0, relative: 8, absolute64: 1, protectionProperty: 0xc000_0002)
     case .arm64:
-      MachineConstants(machine: 183, relative: 1027, absolute64: 257, protectionProperty: 0xc000_0000)
-    case .ppc64le: MachineConstants(machine: 21, relative: 22, absolute64: 38, protectionProperty: 0)
+      MachineConstants(
+        machine: 183, flags: 0, relative: 1027, absolute64: 257, protectionProperty: 0xc000_0000)
+    case .ppc64le:
+      MachineConstants(machine: 21, flags: 2, relative: 22, absolute64: 38, protectionProperty: 0)
     }
   }
 

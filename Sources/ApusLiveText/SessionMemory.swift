@@ -163,7 +163,7 @@ package final class SessionMemory {
   /// What the programs must know.
   package func environment(
     slowReturn: Address, arena: AddressRange, isTimed: Bool, waitsForRoom: Bool, depthLimit: Int32?,
-    minimumTicks: Int32
+    minimumTicks: Int32 = 0
   ) -> ProbeEnvironment {
     ProbeEnvironment(
       contexts: contextRange.start, chunkTable: tableRange.start,

@@ -40,15 +40,19 @@ package final class TrampolineWriter {
   package private(set) var committed: [(range: AddressRange, store: CodeBlob.CommittedStore)] = []
   private let lowering: Lowering
   private let states: SiteStates
+  private let symbols: TrampolineSymbols?
   private var routines: [ProbeSymbol: Address] = [:]
 
-  /// Writes what all stubs share. `environment` makes the environment from the slow return's address and the arena.
+  /// Writes what all stubs share. `environment` makes the environment from the slow return's address and the arena. What is
+  /// written is told to `symbols` too.
   package init(
     _ arena: Arena, states: SiteStates, architecture: Architecture, gateCode: [UInt8],
+    symbols: TrampolineSymbols? = nil,
     environment: (_ slowReturn: Address, _ arena: AddressRange) -> ProbeEnvironment
   ) throws(LiveTextError) {
     self.arena = arena
     self.states = states
+    self.symbols = symbols
     lowering = Lowering(architecture)
     let gateAddress = try arena.allocate(gateCode.count)
     try arena.write(gateCode, at: gateAddress)
@@ -65,7 +69,9 @@ package final class TrampolineWriter {
       routines[routine.symbol] = address
       blobs.append((blob, program, address))
     }
-    for (blob, program, address) in blobs { try put(blob, of: program, at: address, body: 0) }
+    for (blob, program, address) in blobs {
+      try put(blob, of: program, at: address, body: 0, name: program.name)
+    }
   }
 
   private static func lower(
@@ -75,12 +81,13 @@ package final class TrampolineWriter {
   }
 
   private func put(
-    _ blob: CodeBlob, of program: ProbeProgram, at address: Address, body: Address
+    _ blob: CodeBlob, of program: ProbeProgram, at address: Address, body: Address, name: String
   ) throws(LiveTextError) {
     let bytes = try lifting { () throws(LoweringError) in
       try blob.placed(at: address, body: body) { routines[$0] }
     }
     try arena.write(bytes, at: address)
+    symbols?.add(blob, of: program, at: address, name: name)
     for entry in blob.faultTable {
       faults.append(
         FaultRecovery(access: address + UInt64(entry.start), recovery: address + UInt64(entry.recovery)))
@@ -100,12 +107,14 @@ package final class TrampolineWriter {
   }
 
   /// Generates a stub and gives its address, which is `residue` modulo `modulus`.
+  ///
+  /// - Parameter name: of the function that it is for, if it is for one.
   package func stub(
-    _ program: ProbeProgram, body: Address, residue: UInt64 = 0, modulus: UInt64 = 16
+    _ program: ProbeProgram, body: Address, name: String? = nil, residue: UInt64 = 0, modulus: UInt64 = 16
   ) throws(LiveTextError) -> Address {
     let blob = try Self.lower(program, lowering)
     let address = try arena.allocate(blob.bytes.count, residue: residue, modulus: modulus)
-    try put(blob, of: program, at: address, body: body)
+    try put(blob, of: program, at: address, body: body, name: name ?? program.name)
     return address
   }
 

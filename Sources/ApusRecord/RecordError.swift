@@ -1,6 +1,7 @@
 package import ApusELF
 package import ApusLiveText
 package import ApusProcess
+package import ApusSystem
 package import ApusTraceFile
 
 /// Why a recording could not be made, or not be finished.
@@ -16,6 +17,8 @@ package enum RecordError: Error, Sendable {
   case process(TraceError)
   case liveText(LiveTextError)
   case trace(TraceWriteError)
+  /// The file for debuggers could not be written.
+  case symbols(path: String, SystemError)
 }
 
 extension RecordError: CustomStringConvertible {
@@ -30,6 +33,7 @@ extension RecordError: CustomStringConvertible {
     case .process(let error): error.description
     case .liveText(let error): error.description
     case .trace(let error): error.description
+    case .symbols(let path, let error): "cannot write the symbols to \(path): \(error)"
     }
   }
 }

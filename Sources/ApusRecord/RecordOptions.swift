@@ -40,6 +40,8 @@ package struct RecordOptions: Sendable {
   package var remote: RemoteOptions?
   /// The trace file's path.
   package var output = "apus.trace"
+  /// Where to write what debuggers must know of the trampolines; nil: nowhere.
+  package var symbolFile: String?
   /// Functions to record; empty: all.
   package var functions: [Glob] = []
   /// Functions not to record.

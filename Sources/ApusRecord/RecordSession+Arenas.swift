@@ -127,7 +127,8 @@ extension RecordSession {
         near: text, bytes: bytes, states: states, in: caller, sharing: system.sharing(with: process), gap: gap)
       try memory.add(arena)
       return try TrampolineWriter(
-        arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode
+        arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode,
+        symbols: symbols
       ) {
         var environment = memory.environment(
           slowReturn: $0, arena: $1, isTimed: options.isTimed, waitsForRoom: options.onFull == .wait,

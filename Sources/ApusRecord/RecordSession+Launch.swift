@@ -80,6 +80,7 @@ extension RecordSession {
           chunkBits: system.chunkBits)
       }
       self.memory = memory
+      beginSymbols(memory)
       let table = ContextTable(memory)
       contexts = table
       let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }

@@ -111,6 +111,7 @@ extension RecordSession {
         if hasSites { try installSites(module) }
       }
     }
+    if !found.isEmpty { try writeSymbols() }
   }
 
   /// Where remote calls are made, once there is an arena.
@@ -171,8 +172,7 @@ extension RecordSession {
       let stub = try lifting { () throws(LiveTextError) in
         try trampolines.stub(
           program(id, choice, site: recordsRegisters ? slot : nil, trampolines.environment), body: body,
-          residue: placement.residue,
-          modulus: placement.modulus)
+          name: function.name, residue: placement.residue, modulus: placement.modulus)
       }
       guard let prepared = states.prepared(slot: slot, stub: stub),
         let enabling = states.enabling(slot: slot, stub: stub)

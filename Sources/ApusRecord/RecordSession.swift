@@ -31,6 +31,8 @@ package final class RecordSession {
   var contexts: ContextTable?
   var buffers: BufferPool?
   var trampolines: [TrampolineWriter] = []
+  /// What debuggers are told of them, if that is asked for.
+  var symbols: TrampolineSymbols?
   var faults: [Address: Address] = [:]
   var worker: DrainWorker?
   var minimumTicks: UInt64 = 0

@@ -54,6 +54,18 @@ extension FileDescriptor {
     }
   }
 
+  /// Gives a file another name; one that had it is gone then.
+  package static func rename(_ path: String, to newPath: String) throws(SystemError) {
+    try Kernel.call("rename", path) {
+      unsafe path.withCString { old in
+        unsafe newPath.withCString { new in
+          Kernel.raw(
+            APUS_SYS_renameat2, Int(AT_FDCWD), Int(bitPattern: old), Int(AT_FDCWD), Int(bitPattern: new), 0)
+        }
+      }
+    }
+  }
+
   /// An anonymous file in memory (memfd_create).
   ///
   /// - Parameter executable: asks for MFD_EXEC, otherwise MFD_NOEXEC_SEAL; kernels before 6.3 know neither and

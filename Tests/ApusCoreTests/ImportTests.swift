@@ -16,8 +16,9 @@ import Testing
   /// Files outside of an architecture's folder that may name its types: each takes its choice by an `Architecture`.
   static let choices: Set = [
     "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/TextArchitecture.swift",
-    "ApusISA/RegisterFileLayout.swift", "ApusProcess/GDBRemote/RemoteMachine.swift",
-    "ApusProcess/Ptrace/PtraceMachine.swift", "ApusTrampoline/Lowering.swift",
+    "ApusISA/RegisterFileLayout.swift", "ApusISA/CallFrameColumns.swift",
+    "ApusProcess/GDBRemote/RemoteMachine.swift", "ApusProcess/Ptrace/PtraceMachine.swift",
+    "ApusTrampoline/Lowering.swift",
   ]
 
   /// A source file: where it is below Sources, and its lines.

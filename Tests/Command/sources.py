@@ -375,6 +375,24 @@ def registers_assembly():
     return "".join(f'__asm__("{line}");\n' for line in (line.replace('"', '\\"') for line in lines))
 
 
+# The callers' arguments are in registers that a call keeps, and so must be found in what frames further in have saved.
+NESTED = """
+#define HERE __asm__ volatile("" ::: "memory")
+volatile int released;
+QUIET KEEP long inspect(long x) { HERE; return x + 1; }
+KEEP long leaf(long x) { x = inspect(x * 2); HERE; return x + 1; }
+KEEP long hop(long x) { return leaf(x); }
+KEEP long middle(long a, long b) {
+  while (!released) usleep(1000);
+  long x = hop(a + b);
+  HERE;
+  return x - a * b;
+}
+KEEP long outer(long n) { long x = middle(n, n + 1); HERE; return x + n; }
+int main(void) { puts("ready"); fflush(stdout); printf("%ld\\n", outer(21)); return 0; }
+"""
+
+
 SOURCES = {
     "calls": (HEAD + CALLS, PLAIN),
     "bare": (HEAD + CALLS, []),
@@ -399,5 +417,6 @@ SOURCES = {
     "execs": (HEAD + EXECS, PLAIN),
     "waits": (HEAD + WAITS, PLAIN),
     "reads": (HEAD + READS, PLAIN),
+    "nested": (HEAD + NESTED, [FLAG, "-O2", "-g"]),
     "identity": (HEAD + IDENTITY, PLAIN),
 }
