@@ -59,7 +59,8 @@ package struct RecordCommand: ParsableCommand {
     completion: .file())
   var symbols: String?
   @Flag(name: .shortAndLong, help: "Say what is being done.") var verbose = false
-  @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var command: [String] = []
+  @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var command: [String] =
+    []
 
   package init() {}
 
@@ -85,7 +86,8 @@ package struct RecordCommand: ParsableCommand {
       throw ValidationError("Unknown option '\(first)'; a program of that name goes after --")
     }
     if let remote, SocketAddress(remote) == nil {
-      throw ValidationError("--remote takes HOST:PORT with a numeric address, or a socket's path: not '\(remote)'")
+      throw ValidationError(
+        "--remote takes HOST:PORT with a numeric address, or a socket's path: not '\(remote)'")
     }
     if remote == nil, allStop { throw ValidationError("--all-stop needs --remote") }
     if program.isEmpty, remote == nil { throw ValidationError("give the program to run") }

@@ -40,7 +40,8 @@ extension ProbeInstruction {
   package var effect: Effect {
     typealias Set = ProbeRegisterSet
     switch self {
-    case .label, .restartable, .committed, .jump, .fence, .pause, .trap, .returnFromRoutine, .jumpBody, .leave:
+    case .label, .restartable, .committed, .jump, .fence, .pause, .trap, .returnFromRoutine, .jumpBody,
+      .leave:
       return Effect()
     case .constant(let d, _), .threadPointer(let d), .frameAddress(let d), .loadReturnAddress(let d),
       .argument(let d, _), .registerFile(let d):

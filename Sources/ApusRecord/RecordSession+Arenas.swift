@@ -124,7 +124,8 @@ extension RecordSession {
     let gap = try gaps()
     let made = try lifting { () throws(LiveTextError) in
       let arena = try Arena(
-        near: text, bytes: bytes, states: states, in: caller, sharing: system.sharing(with: process), gap: gap)
+        near: text, bytes: bytes, states: states, in: caller, sharing: system.sharing(with: process), gap: gap
+      )
       try memory.add(arena)
       return try TrampolineWriter(
         arena, states: states, architecture: tracer.architecture, gateCode: tracer.gateCode,

@@ -187,7 +187,8 @@ extension RecordSession {
         }
       }
       if tracer.isEmpty || Clock.monotonic.now() &- start > 10_000_000_000 {
-        throw .process(.busy(thread: thread, why: "ends, and not all of its process's threads could be stopped"))
+        throw .process(
+          .busy(thread: thread, why: "ends, and not all of its process's threads could be stopped"))
       }
     }
   }

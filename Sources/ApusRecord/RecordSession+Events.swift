@@ -122,9 +122,9 @@ extension RecordSession {
         let context = try threadPointer(of: thread, memory: child).flatMap { contexts.index(of: $0) }
         // What is not shared was copied.
         if !copiesRings {
-        try lifting { () throws(LiveTextError) in
-          try memory.sever(in: caller, context: context, memory: child)
-        }
+          try lifting { () throws(LiveTextError) in
+            try memory.sever(in: caller, context: context, memory: child)
+          }
         }
       } else {
         try separate(thread, memory: child)
@@ -199,7 +199,8 @@ extension RecordSession {
 
   /// If the loader waits for us, a stopped thread is needed: remote calls may have to be made.
   private func askForStoppedThread() throws(RecordError) {
-    guard isLive, asked == nil, let control = memory?.control, control.loaderRequests > control.loaderAnswers else {
+    guard isLive, asked == nil, let control = memory?.control, control.loaderRequests > control.loaderAnswers
+    else {
       return
     }
     for thread in threads.keys {

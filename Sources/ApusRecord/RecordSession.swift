@@ -112,7 +112,9 @@ package final class RecordSession {
     if lacksTimes {
       guard options.minimumDuration == 0 else {
         throw .process(
-          .refused(process: 0, why: "the counter that calls are timed by stands still there: leave out --min-duration"))
+          .refused(
+            process: 0,
+            why: "the counter that calls are timed by stands still there: leave out --min-duration"))
       }
       options.isTimed = false
     }

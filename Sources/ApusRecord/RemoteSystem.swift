@@ -40,7 +40,8 @@ final class RemoteSystem: TargetSystem {
       } else if let held = remote.processes.first, !command.isEmpty {
         throw TraceError.refused(
           process: held,
-          why: "the server at \(options.address) has a program already, and does not start another: name none")
+          why: "the server at \(options.address) has a program already, and does not start another: name none"
+        )
       }
       guard let process = remote.processes.first, let thread = remote.threads(of: process).first else {
         throw TraceError.gone(thread: 0)
@@ -261,7 +262,8 @@ extension RemoteSystem {
     let counter = try lifting { () throws(TraceError) in try remote.registers(of: thread) }.programCounter
     guard counter == image.live(image.image.entryPoint) else {
       throw .process(
-        .refused(process: process, why: "it has run already: only programs that are at their start are recorded"))
+        .refused(
+          process: process, why: "it has run already: only programs that are at their start are recorded"))
     }
     do throws(ELFError) {
       if base != 0 {
@@ -274,6 +276,8 @@ extension RemoteSystem {
       }
     } catch { throw .process(.refused(process: process, why: "\(module.path): \(error)")) }
     throw .process(
-      .refused(process: process, why: "\(module.path) has neither a debugger hook nor symbols: where it starts is not known"))
+      .refused(
+        process: process,
+        why: "\(module.path) has neither a debugger hook nor symbols: where it starts is not known"))
   }
 }

@@ -57,7 +57,8 @@ protocol TargetSystem: AnyObject {
   /// The clocks now. `thread`: a stopped one, if there is one.
   func anchor(on thread: ThreadID?) -> ApusTraceFile.ClockAnchor
   /// Hands signals that are sent to us on.
-  func forward(_ signals: SignalForwarder, to process: ProcessID, _ handler: @escaping @Sendable (Int32) -> Void)
+  func forward(
+    _ signals: SignalForwarder, to process: ProcessID, _ handler: @escaping @Sendable (Int32) -> Void)
   /// What happens to the program if we are gone, if that is not what happens on this machine.
   var warning: String? { get }
 }

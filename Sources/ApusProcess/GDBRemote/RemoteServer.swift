@@ -21,7 +21,8 @@ final class RemoteServer {
   ///
   /// - Parameter nonStop: whether non-stop mode is wanted; an error if the server has it not, unless that is a preference.
   init(
-    to address: SocketAddress, nonStop: Bool, isPreference: Bool = false, timeoutMilliseconds: Int, patienceMilliseconds: Int
+    to address: SocketAddress, nonStop: Bool, isPreference: Bool = false, timeoutMilliseconds: Int,
+    patienceMilliseconds: Int
   ) throws(RemoteError) {
     connection = try RemoteConnection(
       to: address, timeoutMilliseconds: timeoutMilliseconds, patienceMilliseconds: patienceMilliseconds)

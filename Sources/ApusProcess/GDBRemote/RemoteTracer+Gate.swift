@@ -24,7 +24,7 @@ extension RemoteTracer {
     }
     let writable = UInt64(PROT_READ | PROT_WRITE)
     let start = try call(.mmap, [0, 2 * page, writable, UInt64(MAP_PRIVATE | MAP_ANONYMOUS), .max, 0])
-    do throws(MemoryError) { 
+    do throws(MemoryError) {
       try memory.write(machine.gateCode, at: start)
       try memory.write(machine.counterCode, at: start + Self.counterOffset)
     } catch { throw .memory(error) }

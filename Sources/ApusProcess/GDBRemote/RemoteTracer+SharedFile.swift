@@ -12,7 +12,8 @@ extension RemoteTracer {
   /// - Returns: where it is there, and the view of it here; nil when the process does not open our file (it is of another
   ///   machine, another user, or sees other files).
   package func shareFile(
-    bytes: Int, at address: Address? = nil, isExecutable: Bool = false, on thread: ThreadID, through gate: RemoteCallGate
+    bytes: Int, at address: Address? = nil, isExecutable: Bool = false, on thread: ThreadID,
+    through gate: RemoteCallGate
   ) throws(TraceError) -> (address: Address, view: MappedMemory)? {
     guard let room = gate.stack else {
       throw .busy(thread: thread, why: "has a gate without memory for a path")

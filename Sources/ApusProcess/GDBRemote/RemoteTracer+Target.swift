@@ -39,7 +39,9 @@ extension RemoteTracer {
         if event.thread == thread { return nil }
       case .signal(let info) where info.number == SIGTRAP:
         let counter = try registers(of: event.thread).programCounter
-        guard let address = addresses.first(where: { $0 == counter }), event.thread == thread else { fallthrough }
+        guard let address = addresses.first(where: { $0 == counter }), event.thread == thread else {
+          fallthrough
+        }
         records[thread]?.signal = 0
         for address in addresses { try breakpoint("z", address, thread) }
         return address
