@@ -88,6 +88,8 @@ package enum ProbeTrap: Sendable, Hashable, CaseIterable {
   case room
   /// Libraries have been loaded or unloaded.
   case loader
+  /// It has no context.
+  case thread
   /// The process is about to end.
   case end
   /// The process is about to become another program, if that can be executed.

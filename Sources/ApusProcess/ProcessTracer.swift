@@ -27,6 +27,9 @@ package struct TracerCapabilities: Sendable, Hashable {
   /// Threads can be stopped and resumed one by one, and memory can be read while they run.
   package var isNonStop = true
 
+  /// New threads and the ends of threads are told.
+  package var tellsThreads = true
+
   /// How a running thread is stopped.
   package enum InterruptKind: Sendable, Hashable {
     /// That thread alone, unseen by it.

@@ -138,6 +138,8 @@ extension RecordSession {
         environment.registers = RegisterRecord(RegisterFileLayout(tracer.architecture))
         environment.trapsForLoader = system.stopsItself
         environment.trapsForRoom = copiesRings
+        // A server that stops one thread only is confused by a second one's stop.
+        environment.trapsForThreads = !tracer.capabilities.tellsThreads && tracer.capabilities.isAllStop
         environment.putsBack = tracer.architecture.unwindingHooks.contains(.disarm)
         return environment
       }

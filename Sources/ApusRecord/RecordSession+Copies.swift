@@ -53,6 +53,7 @@ extension RecordSession {
     var endsAlone = false
     do throws(RecordError) {
       switch trap.reason {
+      case .thread: if owner == process { try welcomeUntold(thread) }
       case .room: try makeRoom(for: thread)
       case .loader: if owner == process { try installNew(on: thread) }
       case .exec:
@@ -73,6 +74,13 @@ extension RecordSession {
     }
     try goOn(thread, signal: 0, alone: endsAlone)
     return true
+  }
+
+  /// A thread of whose birth nothing was told, at its first call. Those that have ended meanwhile are noticed now; one that has taken
+  /// the thread pointer of another that has ended goes on in its place, and does not come here.
+  private func welcomeUntold(_ thread: ThreadID) throws(RecordError) {
+    for other in threads.keys.sorted() where system.hasEnded(other, in: process) { try end(thread: other) }
+    if threads[thread] == nil { try begin(thread: thread) }
   }
 
   /// Lets a thread run; `alone`: and no other, since the process ends with what it does.

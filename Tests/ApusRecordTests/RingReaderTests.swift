@@ -200,7 +200,7 @@ extension LaunchingTests {
       try Laboratory.run { laboratory in
         var pool = BufferPool(laboratory.memory.layout)
         let worker = DrainWorker(
-          writer: try trace.writer(), memory: laboratory.memory, waker: laboratory.tracer.waker)
+          writer: try trace.writer(), control: laboratory.memory.control, waker: laboratory.tracer.waker)
         let drain = try SystemThread { worker.run() }
         worker.begin()
         var rings: [RingReader] = []

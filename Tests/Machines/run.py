@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True
 import arm64  # noqa: E402
 import far  # noqa: E402
 import machine  # noqa: E402
+import remote  # noqa: E402
 from bench import Failure  # noqa: E402
 
 
@@ -26,6 +27,8 @@ def tests(options):
     for arch in ["arm64", "ppc64le"]:
         for test in machine.TESTS:
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch)
+        for test in remote.TESTS:
+            yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch, options.apus)
     for test in arm64.TESTS + far.TESTS:
         yield f"arm64_{test.__name__[5:]}", lambda test=test: test(options.apus, options.apus_arm64)
 

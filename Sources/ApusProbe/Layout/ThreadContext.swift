@@ -268,6 +268,8 @@ package struct ProbeEnvironment: Sendable, Hashable {
   package var trapsForRoom = false
   /// Whether a thread that loads libraries stops itself for the tracer (``ProbeTrap/loader``) instead of spinning.
   package var trapsForLoader = false
+  /// Whether a thread without a context stops itself for the tracer (``ProbeTrap/thread``), which was not told of its birth.
+  package var trapsForThreads = false
   /// What is logged of the registers on the regs path.
   package var registers: RegisterRecord
   /// Whether return addresses are put back before an unwinder walks, since each stands at its frame address. Otherwise the

@@ -141,6 +141,19 @@ extension ProgramBuilder {
     addShifted(mirror, frame, StackChunk.mirrorShift - StackChunk.shift)
   }
 
+  /// v1 = the context of the thread, or goes on to `missing`. Changes v0, v2 and v3.
+  mutating func searchContext(_ environment: ProbeEnvironment, found: ProbeLabel, missing: ProbeLabel) {
+    homeContext(environment)
+    move(.v2, .v1)
+    add(.v2, .immediate(Int32(ThreadContext.probeLimit * ThreadContext.stride)))
+    let next = here()
+    load(.v3, .v1, ThreadContext.threadPointer)
+    branch(.v3, .equal, .v0, found)
+    branch(.v3, .equal, .immediate(0), missing)
+    add(.v1, .immediate(Int32(ThreadContext.stride)))
+    branch(.v1, .below, .v2, next)
+  }
+
   /// Counts one lost call of the function in `function`; changes both registers.
   package mutating func countLost(
     function: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
@@ -153,20 +166,19 @@ extension ProgramBuilder {
 }
 
 extension Routine {
-  /// Looks along the table from the home place.
+  /// Looks along the table from the home place. Where the tracer is not told of new threads, one stops itself when it finds no
+  /// context, and looks again.
   static func findContextProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
-    b.homeContext(environment)
-    b.move(.v2, .v1)
-    b.add(.v2, .immediate(Int32(ThreadContext.probeLimit * ThreadContext.stride)))
     let found = b.label()
     let missing = b.label()
-    let next = b.here()
-    b.load(.v3, .v1, ThreadContext.threadPointer)
-    b.branch(.v3, .equal, .v0, found)
-    b.branch(.v3, .equal, .immediate(0), missing)
-    b.add(.v1, .immediate(Int32(ThreadContext.stride)))
-    b.branch(.v1, .below, .v2, next)
+    if environment.trapsForThreads {
+      let new = b.label()
+      b.searchContext(environment, found: found, missing: new)
+      b.place(new)
+      b.stop(.thread, environment, otherwise: missing)
+    }
+    b.searchContext(environment, found: found, missing: missing)
     b.place(missing)
     b.constant(.v1, 0)
     b.place(found)
