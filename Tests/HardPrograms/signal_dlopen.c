@@ -61,7 +61,7 @@ UNTRACED static void *work(void *argument) {
   event._sigev_un._tid = (int)syscall(SYS_gettid);
   timer_t timer;
   REQUIRE(!timer_create(CLOCK_MONOTONIC, &event, &timer));
-  struct itimerspec every = {{0, 150000}, {0, 150000}};
+  struct itimerspec every = {{0, 150000 * pace()}, {0, 150000 * pace()}};
   REQUIRE(!timer_settime(timer, 0, &every, NULL));
   while (!stop || ticks[who] < 50) unit();
   struct itimerspec none = {{0, 0}, {0, 0}};

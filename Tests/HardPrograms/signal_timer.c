@@ -56,7 +56,7 @@ int main(void) {
   sigaction(SIGALRM, &action, NULL);
   action.sa_handler = nested;
   sigaction(SIGUSR1, &action, NULL);
-  struct itimerval every = {{0, 1000}, {0, 1000}};
+  struct itimerval every = {{0, 1000 * pace()}, {0, 1000 * pace()}};
   setitimer(ITIMER_REAL, &every, NULL);
   pthread_t id;
   REQUIRE(!pthread_create(&id, NULL, run, (void *)1));
