@@ -74,7 +74,7 @@ extension RecordSession {
         try leaveImage(former: former)
       } else if system.stopsItself {
         // A vfork child, which was followed as long as it was in the program's memory.
-        return try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
+        return try detach(thread)
       }
       try resume(thread)
     case .signal(let info):
@@ -101,6 +101,13 @@ extension RecordSession {
 
   func resume(_ thread: ThreadID, signal: Int32? = nil) throws(RecordError) {
     try lifting { () throws(TraceError) in try tracer.resume(thread, signal: signal) }
+  }
+
+  /// Lets another process go. Where its stop has stopped all, the others go on.
+  private func detach(_ thread: ThreadID) throws(RecordError) {
+    try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
+    guard tracer.capabilities.isAllStop, let other = threads.keys.first(where: tracer.isStopped) else { return }
+    try resume(other)
   }
 
   /// A new task, stopped before its first instruction.
@@ -133,7 +140,7 @@ extension RecordSession {
     note("processes that the program starts are not recorded")
     // In the program's memory it may stop itself.
     if birth == .vfork, system.stopsItself { return try resume(thread) }
-    try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
+    try detach(thread)
   }
 
   /// A task that shares the program's memory, but is not of its process, is not recorded. If it has the thread pointer of
