@@ -109,6 +109,15 @@ struct ContextTable {
     try process.write([1], at: sessionMark)
   }
 
+  /// Makes a context's mark of the session, and ``sessionMark``, 0 or 1: without them its thread records nothing and does not stop
+  /// itself.
+  func setSession(
+    _ index: Int, _ value: UInt8, in process: ProcessMemory
+  ) throws(ApusProcess.MemoryError) {
+    try process.write([value], at: address(index) + UInt64(ThreadContext.session))
+    try process.write([value], at: sessionMark)
+  }
+
   /// The address of a word that is not zero while the session's memory is the session's own: zero in a forked child.
   var sessionMark: Address {
     address(ThreadContext.count - 1) + UInt64(ThreadContext.session)

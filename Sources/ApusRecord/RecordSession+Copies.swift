@@ -76,6 +76,16 @@ extension RecordSession {
     return true
   }
 
+  /// While a vfork child runs on a thread's context, no thread stops itself if a server would then wait for all to stop: the parent
+  /// cannot. What the child calls is not recorded.
+  func suspend(_ thread: ThreadID, _ isSuspended: Bool) throws(RecordError) {
+    guard isLive, tracer.capabilities.isAllStop, let contexts, let owner = threads[thread] else { return }
+    let target = try lifting { () throws(TraceError) in try tracer.memory(of: process) }
+    try lifting { () throws(ApusProcess.MemoryError) in
+      try contexts.setSession(owner.context, isSuspended ? 0 : 1, in: target)
+    }
+  }
+
   /// A thread of whose birth nothing was told, at its first call. Those that have ended meanwhile are noticed now; one that has taken
   /// the thread pointer of another that has ended goes on in its place, and does not come here.
   private func welcomeUntold(_ thread: ThreadID) throws(RecordError) {

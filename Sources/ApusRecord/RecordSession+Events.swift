@@ -95,7 +95,13 @@ extension RecordSession {
         return try resume(thread, signal: signal)
       }
       try resume(thread)
-    case .created, .vforkDone, .systemCallEntry, .systemCallExit: try resume(thread)
+    case .created(_, .vfork):
+      try suspend(thread, true)
+      try resume(thread)
+    case .vforkDone:
+      try suspend(thread, false)
+      try resume(thread)
+    case .systemCallEntry, .systemCallExit: try resume(thread)
     }
   }
 
@@ -139,7 +145,7 @@ extension RecordSession {
     }
     note("processes that the program starts are not recorded")
     // In the program's memory it may stop itself.
-    if birth == .vfork, system.stopsItself { return try resume(thread) }
+    if birth == .vfork, system.stopsItself, !tracer.capabilities.isAllStop { return try resume(thread) }
     try detach(thread)
   }
 
