@@ -112,7 +112,9 @@ extension RecordSession {
   /// Lets another process go. Where its stop has stopped all, the others go on.
   private func detach(_ thread: ThreadID) throws(RecordError) {
     try lifting { () throws(TraceError) in try tracer.detach(thread, signal: 0) }
-    guard tracer.capabilities.isAllStop, let other = threads.keys.first(where: tracer.isStopped) else { return }
+    guard tracer.capabilities.isAllStop, let other = threads.keys.first(where: tracer.isStopped) else {
+      return
+    }
     try resume(other)
   }
 

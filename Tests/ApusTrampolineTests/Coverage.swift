@@ -160,6 +160,8 @@ extension Coverage {
     case .timestamp(let d, let scratch): count("timestamp \(Self.timestamp(d, scratch))")
     case .restartable, .committed: break
     case .pause: count("pause")
+    // Random programs have no tracer; tested by itself.
+    case .trap: break
     case .prefetchForStore: count("prefetchForStore")
     case .frameAddress: count("frameAddress")
     case .loadReturnAddress: count("loadReturnAddress")

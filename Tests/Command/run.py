@@ -21,13 +21,16 @@ import behaviour_gdb  # noqa: E402
 import behaviour_options  # noqa: E402
 import behaviour_processes  # noqa: E402
 import behaviour_registers  # noqa: E402
+import behaviour_remote  # noqa: E402
 import behaviour_traces  # noqa: E402
 import behaviour_views  # noqa: E402
 from command import Bench, Failure  # noqa: E402
 from sources import SOURCES  # noqa: E402
 
-GROUPS = [behaviour_ends, behaviour_options, behaviour_views, behaviour_processes, behaviour_registers, behaviour_traces,
-          behaviour_gdb]
+GROUPS = [
+    behaviour_ends, behaviour_options, behaviour_views, behaviour_processes, behaviour_registers, behaviour_remote,
+    behaviour_traces, behaviour_gdb,
+]
 
 
 def tests():

@@ -81,14 +81,16 @@ enum ModelLayout {
   /// The call site of a function.
   static func site(_ function: Int) -> UInt64 { 0x9000_0000_0000 + UInt64(function) * 64 }
   /// The environment of a session.
-  static func environment(timed: Bool, waits: Bool, depthLimit: Int32?, minimumTicks: Int32 = 0)
-    -> ProbeEnvironment
-  {
-    ProbeEnvironment(
+  static func environment(
+    timed: Bool, waits: Bool, stops: Bool = false, depthLimit: Int32?, minimumTicks: Int32 = 0
+  ) -> ProbeEnvironment {
+    var environment = ProbeEnvironment(
       contexts: contexts, chunkTable: chunkTable, chunkBits: chunkBits, mirror: mirror, control: control,
       lostCalls: lostCalls, sharedCounts: sharedCounts, slowReturn: slowReturn,
       arena: AddressRange(arena, arena + arenaSize), isTimed: timed, waitsForRoom: waits,
       depthLimit: depthLimit, minimumTicks: minimumTicks, registers: registers)
+    environment.trapsForRoom = stops
+    return environment
   }
 
   /// Every address that is mapped.

@@ -156,6 +156,12 @@ enum Scenarios {
       name: "small buffer, waiting", ringEvents: 16, threads: [nested + nested + nested],
       injections: signals + forks + [.earlyReader, .reader]),
     Scenario(
+      name: "small buffer, stopping", stops: true, ringEvents: 16, threads: [nested + nested + nested],
+      injections: signals + forks + [.earlyReader, .reader]),
+    Scenario(
+      name: "full buffer, stopping", stops: true, ringEvents: 4, threads: [nested + nested],
+      injections: [.handler(calls), .handler(busy), .alternate(calls)] + forks),
+    Scenario(
       name: "small buffer, dropping", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],
       injections: [

@@ -69,6 +69,8 @@ struct Scenario: Sendable {
   var level = Level.graph
   var timed = true
   var waits = true
+  /// Whether who waits for room stops itself, and the reader reads while it stands.
+  var stops = false
   var depthLimit: Int32?
   /// Calls that are shorter may be taken back.
   var minimumTicks: Int32 = 0

@@ -17,7 +17,7 @@ struct ProgramSet: Sendable {
 
   init(_ scenario: Scenario) {
     let environment = ModelLayout.environment(
-      timed: scenario.timed, waits: scenario.waits, depthLimit: scenario.depthLimit,
+      timed: scenario.timed, waits: scenario.waits, stops: scenario.stops, depthLimit: scenario.depthLimit,
       minimumTicks: scenario.minimumTicks)
     stubs = (0..<Self.functions).map {
       switch scenario.level {
@@ -55,6 +55,7 @@ final class Setup: Sendable {
   /// For each instruction of each program: whether something that comes before it can make a difference.
   let isBoundary: [[Bool]]
   let isPause: [[Bool]]
+  let isTrap: [[Bool]]
 
   init(_ scenario: Scenario, _ programs: ProgramSet) throws {
     self.scenario = scenario
@@ -63,6 +64,7 @@ final class Setup: Sendable {
     for hook in ProgramSet.Hook.allCases { all.append(programs.hooks[hook] ?? programs.slowReturn) }
     linked = try LinkedPrograms(all, library: programs.routines)
     isBoundary = linked.programs.map { $0.instructions.map(\.isVisible) + [true] }
+    isTrap = linked.programs.map { $0.instructions.map { $0 == .trap(.room) } + [false] }
     isPause = linked.programs.map { $0.instructions.map { $0 == .pause } + [false] }
     afterBody = programs.stubs.map { stub in
       (stub.instructions.firstIndex { $0 == .callBody } ?? -1) + 1

@@ -52,6 +52,12 @@ extension World {
         read(threads[thread].context)
         answer()
       }
+      if setup.isTrap[program.index][index] {
+        // The tracer holds the session's process, as long as there is one, and no other.
+        if isGone || isChild { fail("it stops itself, and nobody lets it go on") }
+        drainStores(thread)
+        read(threads[thread].context)
+      }
       result = machine.step(&memory)
       steps += 1
       if result != .ran || steps > Self.stepLimit { break }

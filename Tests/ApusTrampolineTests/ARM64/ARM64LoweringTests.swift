@@ -24,6 +24,7 @@ struct ARM64LoweringTests {
       assembly: ["str x10, [sp, #-16]!", "mov x10, #5", "ldr x10, [sp], #16", "b ."]),
     Case(
       text: "nothing is saved", instructions: [.pause, .jumpBody], assembly: ["yield", "b ."]),
+    Case(text: "a stop", instructions: [.trap(.room), .jumpBody], assembly: ["brk #0", "b ."]),
     Case(
       text: "without calls the return address stays in the link register",
       instructions: [.loadReturnAddress(.v0), .storeReturnAddress(.v0), .leave],

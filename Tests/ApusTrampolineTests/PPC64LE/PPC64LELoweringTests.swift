@@ -119,6 +119,9 @@ struct PPC64LELoweringTests {
         "stdcx. 10, 0, 11", "bne .-12", "sync", "or 27, 27, 27", "ld 0, -8(1)", "blr",
       ]),
     Case(
+      text: "a stop", role: .routine, instructions: [.trap(.room), .returnFromRoutine],
+      assembly: ["trap", "blr"]),
+    Case(
       text: "hints of stores that cost little",
       instructions: [
         .prefetchForStore(.init(.v1)), .prefetchForStore(.init(.v1, 64)),

@@ -98,6 +98,9 @@ struct X86_64LoweringTests {
       text: "arguments are set where they were saved, or in their registers",
       instructions: [.argument(.v4, 1), .setArgument(0, .v4), .setArgument(1, .v4), .leave],
       assembly: ["push rdi", "mov rdi, rsi", "mov qword ptr [rsp], rdi", "mov rsi, rdi", "pop rdi", "ret"]),
+      Case(
+      text: "a stop", role: .routine, instructions: [.trap(.loader), .returnFromRoutine],
+      assembly: ["int3", "ret"]),
     Case(
       text: "registers for one operation only", role: .stub,
       instructions: [
@@ -114,6 +117,19 @@ struct X86_64LoweringTests {
     let blob = try lower(example.role, example.instructions)
     let text = try X86_64.Decoder().decodeAll(blob.bytes, at: 0).map(\.text)
     #expect(text == example.assembly, "\(example.text)")
+  }
+
+  @Test(arguments: [Architecture.x86_64, .arm64, .ppc64le])
+  func stopsAreTold(architecture: Architecture) throws {
+    let program = ProbeProgram(
+      name: "p", role: .routine, instructions: [.constant(.v0, 1), .trap(.end), .returnFromRoutine])
+    let blob = try Lowering(architecture).lower(program)
+    let trap = try #require(blob.traps.first)
+    #expect(blob.traps.count == 1 && trap.reason == .end)
+    let code: [Architecture: [UInt8]] = [
+      .x86_64: [0xcc], .arm64: [0x00, 0x00, 0x20, 0xd4], .ppc64le: [0x08, 0x00, 0xe0, 0x7f],
+    ]
+    #expect(Array(blob.bytes[trap.start..<trap.end]) == code[architecture])
   }
 
   private func lower(_ role: ProbeProgram.Role, _ instructions: [ProbeInstruction]) throws -> CodeBlob {
