@@ -7,7 +7,7 @@
 // opens: libfar_b.so libfar_c.so
 // calls: main=1 hop=4100 step=3900 leaf=3900 tail=100
 // Libraries so far from everything else that no branch reaches from one to another, on any architecture: one that is there
-// from the beginning, and two that are opened, of which one goes below what is reserved here. Calls, calls back and tail
+// from the beginning, and two that are opened, of which one goes where what is reserved here leaves room. Calls, calls back and tail
 // calls go from each to the others.
 #ifndef PART
 #define PART 0
@@ -69,22 +69,23 @@ UNTRACED static void open_library(int part) {
   tails[part - 1] = ((step_type * (*)(void)) dlsym(library, name))();
 }
 
-// Takes three GiB, and then all smaller gaps above: what is mapped next comes below.
+UNTRACED static int is_far(uintptr_t one, uintptr_t other) { return (one > other ? one - other : other - one) > reach; }
+
+// Takes three GiB, and then all smaller gaps on this side: what is mapped next comes on the other side.
 UNTRACED static void reserve(void) {
   if (getenv("HARD_ORACLE")) return;
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  char *large = mmap(NULL, 3 * (reach / 2), PROT_NONE, flags, -1, 0);
-  REQUIRE(large != MAP_FAILED);
-  for (;;) {
-    char *small = mmap(NULL, 1 << 14, PROT_NONE, flags, -1, 0);
+  REQUIRE(mmap(NULL, 3 * (reach / 2), PROT_NONE, flags, -1, 0) != MAP_FAILED);
+  char *small;
+  do {
+    small = mmap(NULL, 1 << 14, PROT_NONE, flags, -1, 0);
     REQUIRE(small != MAP_FAILED);
-    if (small < large) break;
-  }
+  } while (!is_far((uintptr_t)small, (uintptr_t)printf));
 }
 
 UNTRACED static void require_far(uintptr_t one, uintptr_t other) {
   if (getenv("HARD_ORACLE")) return;  // valgrind maps where it likes
-  REQUIRE((one > other ? one - other : other - one) > reach);
+  REQUIRE(is_far(one, other));
 }
 
 int main(void) {
