@@ -98,7 +98,7 @@ struct X86_64LoweringTests {
       text: "arguments are set where they were saved, or in their registers",
       instructions: [.argument(.v4, 1), .setArgument(0, .v4), .setArgument(1, .v4), .leave],
       assembly: ["push rdi", "mov rdi, rsi", "mov qword ptr [rsp], rdi", "mov rsi, rdi", "pop rdi", "ret"]),
-      Case(
+    Case(
       text: "a stop", role: .routine, instructions: [.trap(.loader), .returnFromRoutine],
       assembly: ["int3", "ret"]),
     Case(
