@@ -8,6 +8,8 @@ internal import Glibc
 /// This machine, by ptrace.
 final class LocalSystem: TargetSystem {
   private let local: PtraceTracer
+  /// As it was named, for messages.
+  private var program = "the program"
   let pageSize = UInt64(KernelSettings.pageSize)
   let chunkBits: UInt8 = 15
   let stopsItself = false
@@ -43,6 +45,7 @@ final class LocalSystem: TargetSystem {
   func anchor(on thread: ThreadID?) -> ApusTraceFile.ClockAnchor { Self.now() }
 
   func launch(_ command: [String]) throws(RecordError) -> (process: ProcessID, thread: ThreadID) {
+    program = command[0]
     do throws(TraceError) {
       let process = try local.launch(LaunchRequest(command))
       return (process, process)
@@ -82,7 +85,7 @@ final class LocalSystem: TargetSystem {
         throw .process(
           .refused(
             process: process,
-            why: "its program may not be read by this user, or changes its user: run apus as root"))
+            why: "\(program) may not be read by this user, or changes its user: run apus as root"))
       }
       throw .process(.system(error))
     }
