@@ -16,6 +16,7 @@ final class LocalSystem: TargetSystem {
   let gate: RemoteCallGate? = nil
   let clock: TargetClock
   let warning: String? = nil
+  /// As it was given.
 
   init() throws(RecordError) {
     do throws(TraceError) { local = try PtraceTracer() } catch { throw .process(error) }

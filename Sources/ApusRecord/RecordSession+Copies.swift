@@ -192,7 +192,10 @@ extension RecordSession {
     while threads.keys.contains(where: { !tracer.isStopped($0) }) {
       let event = try lifting { () throws(TraceError) in try tracer.next(timeoutMilliseconds: 1000) }
       if let event {
-        if case .exited = event.kind, event.thread != process {
+        if event.process != process {
+          // A vfork child, for example, for which one of the threads waits.
+          try handle(event)
+        } else if case .exited = event.kind, event.thread != process {
           try end(thread: event.thread)
         } else if case .born = event.kind, event.process == process {
           try begin(thread: event.thread)

@@ -30,7 +30,7 @@ extension RecordSession {
 
   /// Handles an event. What goes wrong with another process only concerns that one; what goes wrong with the program
   /// ends the recording, not the program, which is followed to its end.
-  private func handle(_ event: TraceEvent) throws(RecordError) {
+  func handle(_ event: TraceEvent) throws(RecordError) {
     do throws(RecordError) { try react(to: event) } catch .process(.gone) {
       // Killed under our hands; its end is told by another event.
       logger.debug("thread \(event.thread) is gone")
@@ -79,7 +79,7 @@ extension RecordSession {
       try resume(thread)
     case .signal(let info):
       if try meetTrap(thread, info, in: event.process) { return }
-      if try foresee(info, of: thread) { return }
+      if event.process == process, try foresee(info, of: thread) { return }
       if try recover(thread, info) {
         try resume(thread, signal: 0)
       } else {
@@ -143,6 +143,8 @@ extension RecordSession {
         }
       } else {
         try separate(thread, memory: child)
+        // In the program's memory it may stop itself.
+        if system.stopsItself { return try resume(thread) }
       }
     }
     note("processes that the program starts are not recorded")

@@ -112,8 +112,9 @@ extension ProgramBuilder {
     emit(.committed(first, end))
   }
 
-  /// Stops the thread for the tracer, if its process is the session's and there is a tracer. Changes v0.
+  /// Stops the thread for the tracer, if its process is the session's and there is a tracer. Restartable: a handler may fork. Changes v0.
   mutating func stop(_ reason: ProbeTrap, _ environment: ProbeEnvironment, otherwise: ProbeLabel) {
+    let begin = here()
     constant(.v0, environment.sessionMark)
     load(.v0, .v0, 0)
     branch(.v0, .equal, .immediate(0), otherwise)
@@ -123,6 +124,7 @@ extension ProgramBuilder {
     and(.v0, .immediate(SharedControl.ownerDied))
     branch(.v0, .notEqual, .immediate(0), otherwise)
     emit(.trap(reason))
+    endRestartable(begin)
   }
 
   /// Marks the instructions from a label to here as restartable.
@@ -283,7 +285,12 @@ extension Routine {
     b.branch(.v0, .notEqual, .immediate(0), lost)
     if environment.trapsForRoom {
       b.count(.waits, environment, scratch: .v0)
+      // Restartable: a handler may fork, and its child, which comes back here, has no tracer.
+      let check = b.here()
+      b.load(.v0, .v1, ThreadContext.session)
+      b.branch(.v0, .equal, .immediate(0), lost)
       b.emit(.trap(.room))
+      b.endRestartable(check)
       b.jump(retry)
       return
     }

@@ -252,7 +252,7 @@ extension ProbeInstruction {
     switch self {
     case .label, .restartable, .committed, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump,
       .threadPointer,
-      .pause, .trap, .prefetchForStore,
+      .pause, .prefetchForStore,
       .frameAddress, .argument, .registerFile,
       .call, .returnFromRoutine:
       false
