@@ -52,7 +52,7 @@ unit-tests:
 	@$(STEP) "Unit tests" env SWIFT="$(SWIFT)" Tools/unit-tests.sh
 
 hard-programs:
-	@$(STEP) "Hard programs, untraced and at every level" python3 $(HARD)/run.py $(APUS)
+	@$(STEP) "Hard programs, untraced and at every level" python3 $(HARD)/run.py --jobs 2 $(APUS)
 
 command-tests:
 	@$(STEP) "The command's behaviour" python3 Tests/Command/run.py $(APUS)
@@ -73,7 +73,7 @@ models:
 	@$(STEP) "The append protocol's model, and mistakes in it" Tools/models.sh
 
 fuzz-smoke:
-	@$(STEP) "Fuzzing for a minute" Fuzz/run.sh --seconds 60
+	@$(STEP) "Fuzzing for half a minute" Fuzz/run.sh --seconds 30
 
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
