@@ -40,7 +40,9 @@ struct AgedEntries {
       let note = Note(word: word, counter: isKnown ? notes[index].counter : now)
       seen.append(note)
       let age = (note.counter &- EventWord(rawValue: word).time) & (1 << EventWord.timeBits - 1)
-      if age &+ (now - note.counter) >= Self.old { count = index + 1 }
+      // One that is newer than the counter has no age.
+      let seen = age < Self.wrapping ? age : 0
+      if seen + (now - note.counter) >= Self.old { count = index + 1 }
     }
     notes = seen
     return count
