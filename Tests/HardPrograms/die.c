@@ -48,6 +48,13 @@ TRACED void at_the_end(void) {
   KEEP;
 }
 
+// An instruction that there is none of.
+#if defined(__aarch64__)
+#define UNDEFINED ".inst 0"
+#else
+#define UNDEFINED "ud2"
+#endif
+
 TRACED uint64_t last(uint64_t sum) {
   leaf(sum);
   leaf(sum + 1);
@@ -59,7 +66,7 @@ TRACED uint64_t last(uint64_t sum) {
   case 5: _exit(4);
   case 6: quick_exit(5);
   case 7: raise(SIGTERM); break;
-  case 8: __asm__ volatile("ud2"); break;
+  case 8: __asm__ volatile(UNDEFINED); break;
   }
   KEEP;
   return sum;

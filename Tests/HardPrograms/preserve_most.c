@@ -6,6 +6,12 @@
 // Callers that keep values in registers which an ordinary call may clobber: clang's preserve_most and preserve_all.
 #include "hard.h"
 
+#if defined(__aarch64__)
+#define VECTOR "+w"
+#else
+#define VECTOR "+x"
+#endif
+
 static volatile uint64_t sink;
 
 TRACED __attribute__((preserve_most)) uint64_t most(uint64_t x) {
@@ -34,11 +40,11 @@ TRACED uint64_t caller(uint64_t x) {
   uint64_t a = x * 3, b = x * 5, c = x * 7, d = x * 11, e = x * 13, f = x * 17, g = x * 19, h = x * 23, i = x * 29;
   double p = (double)x / 3, q = (double)x / 5, r = (double)x / 7, s = (double)x / 9;
   __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g), "+r"(h), "+r"(i));
-  __asm__ volatile("" : "+x"(p), "+x"(q), "+x"(r), "+x"(s));
+  __asm__ volatile("" : VECTOR(p), VECTOR(q), VECTOR(r), VECTOR(s));
   uint64_t one = most(x);
   __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g), "+r"(h), "+r"(i));
   uint64_t two = all(one);
-  __asm__ volatile("" : "+x"(p), "+x"(q), "+x"(r), "+x"(s));
+  __asm__ volatile("" : VECTOR(p), VECTOR(q), VECTOR(r), VECTOR(s));
   __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g), "+r"(h), "+r"(i));
   uint64_t three = most_nested(two);
   __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g), "+r"(h), "+r"(i));

@@ -9,10 +9,104 @@
 // A caller in assembly keeps values in every register, call-clobbered ones included, over calls of traced functions whose
 // bodies do not touch them (an empty C function; assembly functions with call sites of their own, that call, tail-call
 // and change registers in a known way). All of them must come back as the body left them; the direction flag, MXCSR and
-// the x87 control word too.
+// the x87 control word (arm64: the floating-point control and status) too.
 #include "hard.h"
 #include <string.h>
 
+#if defined(__aarch64__)
+struct registers {
+  uint64_t general[32];           // x0-x30
+  unsigned char vectors[32][16];  // q0-q31
+  uint64_t floating[2];           // FPCR, FPSR
+};
+
+void keep_all(void (*callee)(void), const struct registers *before, struct registers *after);
+void asm_empty(void);
+void asm_change(void);
+void asm_outer(void);
+void asm_tail(void);
+void asm_inner(void);
+
+// All but the stack pointer, and x30, which a call changes; x17 has the callee's address. x18 is an ordinary register in programs
+// of Linux.
+#define VECTORS(operation, base)                                                                              \
+  "  add x17, " base ", #256\n"                                                                               \
+  "  .irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"          \
+  "  " operation " q\\r, [x17, #16*\\r]\n  .endr\n"
+__asm__(".text\n.globl keep_all\n.type keep_all, %function\nkeep_all:\n.cfi_startproc\n"
+        "  sub sp, sp, #208\n  .cfi_def_cfa_offset 208\n"
+        "  stp x19, x20, [sp]\n  stp x21, x22, [sp, #16]\n  stp x23, x24, [sp, #32]\n  stp x25, x26, [sp, #48]\n"
+        "  stp x27, x28, [sp, #64]\n  stp x29, x30, [sp, #80]\n  .cfi_offset x30, -120\n"
+        "  stp d8, d9, [sp, #96]\n  stp d10, d11, [sp, #112]\n  stp d12, d13, [sp, #128]\n  stp d14, d15, [sp, #144]\n"
+        "  str x2, [sp, #160]\n  str x0, [sp, #168]\n  str x18, [sp, #192]\n"
+        VECTORS("ldr", "x1")
+        "  .irp r,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,18,19,20,21,22,23,24,25,26,27,28,29\n"
+        "  ldr x\\r, [x1, #8*\\r]\n  .endr\n"
+        "  ldr x0, [x1]\n  ldr x1, [x1, #8]\n"
+        "  ldr x17, [sp, #168]\n"
+        "  blr x17\n"
+        "  str x0, [sp, #176]\n  str x17, [sp, #184]\n  ldr x0, [sp, #160]\n"
+        "  .irp r,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,18,19,20,21,22,23,24,25,26,27,28,29\n"
+        "  str x\\r, [x0, #8*\\r]\n  .endr\n"
+        "  ldr x1, [sp, #176]\n  str x1, [x0]\n  ldr x1, [sp, #184]\n  str x1, [x0, #8*17]\n"
+        VECTORS("str", "x0")
+        "  ldr x18, [sp, #192]\n"
+        "  ldp x19, x20, [sp]\n  ldp x21, x22, [sp, #16]\n  ldp x23, x24, [sp, #32]\n  ldp x25, x26, [sp, #48]\n"
+        "  ldp x27, x28, [sp, #64]\n  ldp x29, x30, [sp, #80]\n"
+        "  ldp d8, d9, [sp, #96]\n  ldp d10, d11, [sp, #112]\n  ldp d12, d13, [sp, #128]\n  ldp d14, d15, [sp, #144]\n"
+        "  add sp, sp, #208\n  .cfi_def_cfa_offset 0\n  ret\n.cfi_endproc\n.size keep_all, . - keep_all\n");
+
+// An assembly function with a call site, as the compilers make it: two nops, and their address in the section.
+#ifdef __ARM_FEATURE_BTI_DEFAULT
+#define LANDING_PAD "  bti c\n"
+#else
+#define LANDING_PAD ""
+#endif
+#define ASM_TRACED(name, body)                                                                                  \
+  __asm__(".text\n.p2align 4\n.globl " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n"       \
+          LANDING_PAD ".L" #name "_site:\n  nop\n  nop\n" body                                                  \
+          ".cfi_endproc\n.size " #name ", . - " #name "\n"                                                      \
+          ".section __patchable_function_entries,\"awo\",%progbits," #name "\n  .p2align 3\n"                   \
+          "  .quad .L" #name "_site\n.text\n")
+ASM_TRACED(asm_empty, "  ret\n");
+ASM_TRACED(asm_inner, "  ret\n");
+ASM_TRACED(asm_tail, "  b asm_inner\n");
+// Keeps everything over its own call of a traced function, with the return address only in its frame.
+ASM_TRACED(asm_outer, "  str x30, [sp, #-16]!\n  .cfi_adjust_cfa_offset 16\n  .cfi_offset x30, -16\n  bl asm_inner\n"
+                      "  ldr x30, [sp], #16\n  .cfi_adjust_cfa_offset -16\n  .cfi_restore x30\n  ret\n");
+// x0 to x15 and one vector register.
+ASM_TRACED(asm_change, "  .irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n  mvn x\\r, x\\r\n  .endr\n"
+                       "  eor v1.16b, v1.16b, v0.16b\n  ret\n");
+
+UNTRACED static void check(void (*callee)(void), uint64_t seed, int changes) {
+  struct registers before, after, expected;
+  for (size_t i = 0; i < sizeof before / 8; i++) {
+    seed = mix(seed, i);
+    memcpy((char *)&before + 8 * i, &seed, 8);
+  }
+  after = before;
+  __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(before.floating[0]), "=r"(before.floating[1]));
+  keep_all(callee, &before, &after);
+  __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(after.floating[0]), "=r"(after.floating[1]));
+  REQUIRE(before.floating[0] == after.floating[0] && before.floating[1] == after.floating[1]);
+  expected = before;
+  expected.general[17] = (uint64_t)callee;
+  if (changes) {
+    for (int i = 0; i < 16; i++) expected.general[i] = ~before.general[i];
+    for (int i = 0; i < 16; i++) expected.vectors[1][i] = before.vectors[1][i] ^ before.vectors[0][i];
+  }
+  for (int i = 0; i < 30; i++)
+    if (after.general[i] != expected.general[i]) {
+      printf("register %d: %016lx, not %016lx\n", i, after.general[i], expected.general[i]);
+      exit(1);
+    }
+  for (int i = 0; i < 32; i++)
+    if (memcmp(after.vectors[i], expected.vectors[i], 16)) {
+      printf("vector register %d differs\n", i);
+      exit(1);
+    }
+}
+#else
 struct registers {
   uint64_t general[16];           // rax rcx rdx rbx rsp(unused) rbp rsi rdi r8-r15
   unsigned char vectors[32][64];  // zmm, ymm or xmm, as far as the processor has them
@@ -78,8 +172,6 @@ ASM_TRACED(asm_change, "  notq %rax\n  notq %rcx\n  notq %rdx\n  notq %rsi\n  no
                        "  notq %r8\n  notq %r9\n  notq %r10\n  notq %r11\n"
                        "  pxor %xmm0, %xmm1\n  ret\n");
 
-TRACED void empty(void) {}
-
 UNTRACED static void check(void (*callee)(void), uint64_t seed, int changes) {
   struct registers before, after, expected;
   for (size_t i = 0; i < sizeof before / 8; i++) {
@@ -116,6 +208,9 @@ UNTRACED static void check(void (*callee)(void), uint64_t seed, int changes) {
   if (avx512)
     for (int i = 1; i < 8; i++) REQUIRE((uint16_t)before.masks[i] == (uint16_t)after.masks[i]);
 }
+#endif
+
+TRACED void empty(void) {}
 
 int main(void) {
   for (uint64_t i = 0; i < 2000; i++) {

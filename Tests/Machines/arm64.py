@@ -4,6 +4,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from bench import TOP, Job, check, equal, tail
 
@@ -76,6 +77,49 @@ def test_reads_a_trace_of_another_machine(apus, apus_arm64):
             check(here.returncode == 0 and here.stdout, f"{view} says something here")
 
 
+# Has the names of an unwinder and of what throws by it, and neither is what the names say.
+UNWINDER = """
+#define PLAIN __attribute__((patchable_function_entry(0, 0)))
+struct context { long words[8]; };
+PLAIN long _Unwind_GetCFA(struct context *c) { return c->words[1]; }
+PLAIN long _Unwind_GetIP(struct context *c) { return c->words[2] + 1; }
+PLAIN long _Unwind_GetTextRelBase(struct context *c) { return c->words[3]; }
+PLAIN void *_Unwind_Find_FDE(void *pc, void *bases) { return bases; }
+PLAIN void _Unwind_RaiseException(void) { }
+PLAIN void __cxa_throw(void) { _Unwind_RaiseException(); }
+int main(void) { return 0; }
+"""
+
+
+def test_refuses_unwinders_that_it_does_not_know(_, apus_arm64):
+    """Where a context has what must be certain, or graph level is refused; other levels need no unwinder."""
+    with with_apus(apus_arm64) as job:
+        job.compile("p", UNWINDER, "-O1", "-fpatchable-function-entry=2", "-w")
+        job.compile("known", UNWINDER.replace(" + 1", ""), "-O1", "-fpatchable-function-entry=2", "-w")
+        ended = job.run("sh", "-c", "for level in graph entry; do for p in p known; do ./apus record -o /tmp/t --level $level ./$p; echo $?; done; done")
+        equal(ended.out.split(), [b"125", b"0", b"0", b"0"], "status at graph level, unknown and known, and at entry level")
+        check(re.search(rb"/p brings C\+\+ or Rust exceptions, which cannot pass recorded frames .*unwinder of \S*/p on arm64", ended.err),
+              "says whose unwinder it is", ended)
+
+
+def test_hard_programs(apus, apus_arm64):
+    """Some of the programs that machine.py runs: exceptions, walks, switches of stacks, every register, signals, forks."""
+    only = ["cxx_throw", "cxx_land", "cxx_threads", "backtrace", "pthread_cancel", "pthread_exit_catch", "fibres", "fibres_exceptions", "registers",
+            "returns", "tail_calls", "longjmp", "signal_timer", "fork_frames"]
+    command = [sys.executable, TOP / "Tests/HardPrograms/machine.py", apus, "--arm64", apus_arm64, "--first", "--levels", "graph,graph-untimed"]
+    done = subprocess.run([*command, *(word for name in only for word in ("--only", name))], capture_output=True)
+    check(done.returncode == 0 and f"\n{2 * len(only)} passed, 0 failed".encode() in done.stdout, f"machine.py:\n{tail(done.stdout)}")
+
+
+def test_hard_programs_with_signed_addresses(apus, apus_arm64):
+    """Return addresses are signed, and indirect branches need landing pads: on a processor that checks both."""
+    only = ["cxx_throw[[]cet]", "backtrace[[]cet]", "registers[[]cet]"]
+    command = [sys.executable, TOP / "Tests/HardPrograms/machine.py", apus, "--arm64", apus_arm64, "--levels", "graph", "--cpu",
+               "max,pauth-impdef=on"]
+    done = subprocess.run([*command, *(word for name in only for word in ("--only", name))], capture_output=True)
+    check(done.returncode == 0 and f"\n{len(only)} passed, 0 failed".encode() in done.stdout, f"machine.py:\n{tail(done.stdout)}")
+
+
 def test_unit_tests(_, apus_arm64):
     """The unit tests that look at a machine, on this kernel; built by `build-arm64.sh tests`."""
     built = pathlib.Path(apus_arm64).parent / "tests"
@@ -94,4 +138,4 @@ def test_unit_tests(_, apus_arm64):
 
 
 TESTS = [test_says_what_it_is, test_lists_call_sites, test_reads_a_trace_of_another_machine,
-         test_unit_tests]
+         test_refuses_unwinders_that_it_does_not_know, test_hard_programs, test_hard_programs_with_signed_addresses, test_unit_tests]
