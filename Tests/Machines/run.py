@@ -28,7 +28,7 @@ def tests(options):
     for arch in ["arm64", "ppc64le"]:
         for test in machine.TESTS:
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch)
-        for test in remote.TESTS:
+        for test in remote.TESTS + far.REMOTE:
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch, options.apus)
     for test in arm64.TESTS + far.TESTS + lua.TESTS:
         yield f"arm64_{test.__name__[5:]}", lambda test=test: test(options.apus, options.apus_arm64)
