@@ -27,6 +27,7 @@ final class RemoteSystem: TargetSystem {
     var tracing = RemoteTracer.Options()
     tracing.nonStop = !options.allStop
     tracing.prefersNonStop = true
+    tracing.tellsThreadsInAllStop = false
     let remote: RemoteTracer
     do throws(TraceError) {
       remote = try RemoteTracer(to: options.address, options: tracing)

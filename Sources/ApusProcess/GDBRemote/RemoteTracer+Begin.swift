@@ -97,8 +97,8 @@ extension RemoteTracer {
     where register(name) == nil {
       throw .malformed(what: "target description", why: "it has no register \(name)")
     }
-    // In all-stop mode gdbserver 13 crashes at the end of a thread, if it is to tell of it.
-    capabilities.tellsThreads = server.isNonStop && server.features.has("QThreadEvents")
+    capabilities.tellsThreads =
+      server.features.has("QThreadEvents") && (server.isNonStop || options.tellsThreadsInAllStop)
     if capabilities.tellsThreads { try server.command("QThreadEvents:1") }
     for thread in try server.threads() where records[thread.thread] == nil {
       add(thread, isStopped: true)

@@ -15,6 +15,8 @@ package final class RemoteTracer: ProcessTracer {
     package var nonStop = false
     /// Whether `nonStop` is only wanted where the server has it.
     package var prefersNonStop = false
+    /// Whether births and ends of threads are to be told in all-stop mode too. gdbserver 13 crashes there at a thread's end.
+    package var tellsThreadsInAllStop = true
     /// qemu's own process on this machine, which a SIGTRAP interrupts: it does not listen to its connection while the target
     /// runs. Found out by itself if the connection is a socket of the file system.
     package var stubProcess: ProcessID?
