@@ -42,7 +42,7 @@ struct AgedEntries {
       let age = (note.counter &- EventWord(rawValue: word).time) & (1 << EventWord.timeBits - 1)
       // One that is newer than the counter has no age.
       let seen = age < Self.wrapping ? age : 0
-      if seen + (now - note.counter) >= Self.old { count = index + 1 }
+      if seen &+ (now &- min(now, note.counter)) >= Self.old { count = index + 1 }
     }
     notes = seen
     return count
