@@ -11,14 +11,19 @@ import Glibc
     @convention(c) (
       UnsafePointer<CChar>?, Int, UnsafeMutablePointer<CChar>?, UnsafeMutablePointer<Int>?, UInt32
     ) -> UnsafeMutablePointer<CChar>?
+  private typealias Free = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
   private var known: [String: String] = [:]
-  private lazy var itanium: ItaniumDemangle? = {
+  /// With what gives its answers' memory back: a static program that opens a library has another C library through it, with a
+  /// heap of its own.
+  private lazy var itanium: (demangle: ItaniumDemangle, free: Free)? = {
     let library = unsafe dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL)
-    guard let library = unsafe library, let symbol = unsafe dlsym(library, "__cxa_demangle") else {
-      return nil
-    }
-    return unsafe unsafeBitCast(symbol, to: ItaniumDemangle.self)
+    guard let library = unsafe library, let symbol = unsafe dlsym(library, "__cxa_demangle"),
+      let free = unsafe dlsym(library, "free")
+    else { return nil }
+    return unsafe (
+      unsafeBitCast(symbol, to: ItaniumDemangle.self), unsafeBitCast(free, to: Free.self)
+    )
   }()
   private lazy var swift: SwiftDemangle? = {
     // The runtime is in the program itself (static) or loaded with it.
@@ -42,18 +47,18 @@ import Glibc
     if symbol.hasPrefix("_Z") || symbol.hasPrefix("__Z") {
       guard let itanium = unsafe itanium else { return nil }
       var status: Int32 = 0
-      let text = unsafe symbol.withCString { unsafe itanium($0, nil, nil, &status) }
-      return unsafe take(text)
+      let text = unsafe symbol.withCString { unsafe itanium.demangle($0, nil, nil, &status) }
+      return unsafe take(text, itanium.free)
     }
     if symbol.hasPrefix("$s") || symbol.hasPrefix("$S") || symbol.hasPrefix("_T0") {
       guard let swift = unsafe swift else { return nil }
       let text = unsafe symbol.withCString { unsafe swift($0, symbol.utf8.count, nil, nil, 0) }
-      return unsafe take(text)
+      return unsafe take(text) { unsafe free($0) }
     }
     return nil
   }
 
-  private func take(_ text: UnsafeMutablePointer<CChar>?) -> String? {
+  private func take(_ text: UnsafeMutablePointer<CChar>?, _ free: Free) -> String? {
     guard let text = unsafe text else { return nil }
     defer { unsafe free(text) }
     return unsafe String(cString: text)
