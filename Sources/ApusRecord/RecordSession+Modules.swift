@@ -62,16 +62,7 @@ extension RecordSession {
 
   /// Refuses a program whose exceptions would find no way through recorded frames.
   func requireUnwinding(_ found: [FoundModule]) throws(RecordError) {
-    guard options.level == .graph else { return }
-    if registersMeetUnwinders, let module = found.first(where: isThrowing) {
-      throw .process(
-        .refused(
-          process: process,
-          why:
-            "\(module.image.path) brings C++ or Rust exceptions, which do not pass calls recorded with --regs on "
-            + "\(tracer.architecture): leave out --regs, or use --level entry"))
-    }
-    guard let other = otherUnwinder(in: found) else { return }
+    guard options.level == .graph, let other = otherUnwinder(in: found) else { return }
     for module in found where isThrowing(module) {
       throw .process(
         .refused(
@@ -79,11 +70,6 @@ extension RecordSession {
           why: "\(module.image.path) brings C++ or Rust exceptions, which cannot pass recorded frames with "
             + "the unwinder of \(other.image.path) on \(tracer.architecture): use --level entry"))
     }
-  }
-
-  /// Whether calls are recorded with registers where an unwinder must be led past their frames, which has failed in tests.
-  private var registersMeetUnwinders: Bool {
-    !options.registers.isEmpty && tracer.architecture.unwindingHooks.contains(.lookUp)
   }
 
   /// A module whose unwinder does not find its way through recorded frames.
@@ -107,11 +93,6 @@ extension RecordSession {
 
   /// Says of which modules, opened at run time, exceptions cannot be followed.
   func noteUnwinding(_ found: [FoundModule]) {
-    if options.level == .graph, registersMeetUnwinders, let module = found.first(where: isThrowing) {
-      note(
-        "\(module.image.path) was opened: an exception that is thrown through calls recorded with --regs ends the program"
-      )
-    }
     guard options.level == .graph, let other = otherUnwinder(in: found) else { return }
     note(
       "\(other.image.path) was opened, whose unwinder finds no way through recorded frames: an exception that is thrown "

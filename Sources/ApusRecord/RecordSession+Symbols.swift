@@ -20,7 +20,8 @@ extension RecordSession {
     let bytes = symbols.file(arenas: trampolines.map(\.arena.range))
     do throws(SystemError) {
       let temporary = "\(path).\(process)"
-      let file = try FileDescriptor.open(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o666)
+      let file = try FileDescriptor.open(
+        temporary, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o666)
       try file.writeFully(bytes)
       try FileDescriptor.rename(temporary, to: path)
     } catch { throw .symbols(path: path, error) }
