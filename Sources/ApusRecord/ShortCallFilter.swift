@@ -10,7 +10,8 @@ internal import ApusProbe
 /// 2. A return whose frame is the last that is held goes with it, if the frame was short. Any other return, and whatever else tells
 ///    of frames, lets all go on that is held, and follows.
 ///
-/// So what is left out does not depend on when the events are looked at.
+/// So what is left out does not depend on when the events are looked at; but a thread that is interrupted between a return and
+/// its sealing for as long as the minimum may keep a short call.
 struct ShortCallFilter {
   private let minimumTicks: UInt64
   /// What is decided, in order.
