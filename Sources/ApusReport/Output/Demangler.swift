@@ -18,12 +18,14 @@ import Glibc
   /// heap of its own.
   private lazy var itanium: (demangle: ItaniumDemangle, free: Free)? = {
     let library = unsafe dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL)
-    guard let library = unsafe library, let symbol = unsafe dlsym(library, "__cxa_demangle"),
-      let free = unsafe dlsym(library, "free")
-    else { return nil }
-    return unsafe (
-      unsafeBitCast(symbol, to: ItaniumDemangle.self), unsafeBitCast(free, to: Free.self)
-    )
+    guard let library = unsafe library, let symbol = unsafe dlsym(library, "__cxa_demangle") else {
+      return nil
+    }
+    let demangle = unsafe unsafeBitCast(symbol, to: ItaniumDemangle.self)
+    // The one that all use, which may be a preloaded library's or a sanitizer's; a static program has none.
+    let common = unsafe dlsym(nil, "free")
+    guard let free = unsafe common ?? dlsym(library, "free") else { return nil }
+    return unsafe (demangle, unsafeBitCast(free, to: Free.self))
   }()
   private lazy var swift: SwiftDemangle? = {
     // The runtime is in the program itself (static) or loaded with it.
