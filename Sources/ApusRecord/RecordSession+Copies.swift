@@ -67,8 +67,10 @@ extension RecordSession {
           endsAlone = true
         }
       }
-    } catch .process(.gone(let gone)) {
-      throw .process(.gone(thread: gone))
+    } catch .process(.gone(let gone)) where gone != thread {
+      logger.debug("thread \(gone) is gone")
+    } catch .process(.gone) {
+      throw .process(.gone(thread: thread))
     } catch {
       if failure == nil { stopRecording(error) }
     }

@@ -226,7 +226,8 @@ final class RemoteSystem: TargetSystem {
   ) { signals.forward(through: handler) }
 
   var warning: String? {
-    "should apus or the connection be lost, the program stands still at its next stop until its server lets it go"
+    "should apus or the connection be lost, the program stands still at its next stop until its server lets it go; "
+      + "should the server be killed, its next stop may end it"
   }
 }
 

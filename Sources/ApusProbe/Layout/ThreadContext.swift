@@ -273,7 +273,7 @@ package struct ProbeEnvironment: Sendable, Hashable {
   /// What is logged of the registers on the regs path.
   package var registers: RegisterRecord
   /// Whether return addresses are put back before an unwinder walks, since each stands at its frame address. Otherwise the
-  /// unwinder's look-ups are led past ours (``Routine/findCaller``).
+  /// unwinder's look-ups are led past ours (``ProbeProgram/lookUpHook(_:environment:)``).
   package var putsBack: Bool
 
   /// The address of a word that is not zero while the session's memory is the session's own: zero in a forked child.

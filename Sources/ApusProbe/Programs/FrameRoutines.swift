@@ -47,17 +47,23 @@ extension Routine {
     b.place(done)
     b.branch(.v4, .equal, .immediate(0), out)
     // A handler may have closed the same frames meanwhile: they are counted once.
-    b.emit(
-      .localCompareExchange(
-        ProbeAddress(.v1, ThreadContext.current), expected: .v7, desired: .v0, otherwise: count))
-    if environment.depthLimit != nil {
+    if environment.depthLimit == nil {
+      b.emit(
+        .localCompareExchange(
+          ProbeAddress(.v1, ThreadContext.current), expected: .v7, desired: .v0, otherwise: count))
+    } else {
       b.move(.v5, .v4)
       b.shiftRight(.v5, 32)
       b.shiftLeft(.v4, 32)
       b.shiftRight(.v4, 32)
-      b.constant(.v3, 0)
+      let close = b.here()
+      b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
+      b.load(.v3, .v1, ThreadContext.depth)
       b.subtract(.v3, .v4)
-      b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .v3))
+      b.commit(close) {
+        $0.store(.v1, ThreadContext.current, .v0)
+        $0.store(.v1, ThreadContext.depth, .v3)
+      }
       b.subtract(.v4, .v5)
       b.branch(.v4, .equal, .immediate(0), out)
     }
@@ -185,9 +191,11 @@ extension Routine {
     b.store(.v3, StackChunk.outerSlot, .v7)
     b.place(plain)
     b.store(.v3, StackChunk.frame, .v0)
-    b.store(.v1, ThreadContext.current, .v5)
-    b.endRestartable(link)
-    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(1)))
+    b.deepen(.v2, by: 1, environment)
+    b.commit(link) {
+      $0.store(.v1, ThreadContext.current, .v5)
+      $0.storeDepth(.v2, environment)
+    }
     b.branch(.v7, .equal, .immediate(0), ordinary)
     b.constant(.v3, environment.slowReturn)
     b.constant(.v0, UInt64(EntryVerdict.returnSlowly.rawValue))
@@ -322,10 +330,12 @@ extension Routine {
     b.load(.v0, .v1, ThreadContext.current)
     b.branch(.v0, .notEqual, .v5, moved)
     b.load(.v0, .v4, StackChunk.enclosing)
-    b.store(.v1, ThreadContext.current, .v0)
-    b.endRestartable(close)
+    b.deepen(.v2, by: -1, environment)
+    b.commit(close) {
+      $0.store(.v1, ThreadContext.current, .v0)
+      $0.storeDepth(.v2, environment)
+    }
     b.place(moved)
-    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
     let notRoot = b.label()
     b.load(.v0, .v1, ThreadContext.rootFrame)
     b.branch(.v0, .notEqual, .v5, notRoot)
@@ -355,31 +365,16 @@ extension Routine {
     // return is counted, and its address is 0, as that of an empty mirror entry: the thread faults there at once, where
     // a guess would go on in the wrong function, and a search without an end would hang.
     b.place(orphan)
-    let hit = b.label()
     let nowhere = b.label()
-    b.move(.v3, .v5)
-    b.shiftRight(.v3, StackChunk.shift)
-    b.homeSlot(.v4, key: .v3, environment, scratch: .v0)
-    b.move(.v2, .v4)
-    b.add(.v2, .immediate(Int32(StackChunk.probeLimit * StackChunk.slotStride)))
-    let find = b.here()
-    b.load(.v0, .v4, StackChunk.key)
-    b.branch(.v0, .equal, .v3, hit)
-    b.branch(.v0, .equal, .immediate(0), nowhere)
-    b.add(.v4, .immediate(Int32(StackChunk.slotStride)))
-    b.branch(.v4, .below, .v2, find)
+    b.move(.v2, .v5)
+    b.call(.findMirror)
+    b.branch(.v3, .equal, .immediate(0), nowhere)
+    b.load(.v6, .v3, StackChunk.returnAddress)
+    b.storeConstant(.v3, StackChunk.returnAddress, 0)
+    b.jump(out)
     b.place(nowhere)
     b.count(.unmatchedReturns, environment, scratch: .v0)
     b.constant(.v6, 0)
-    b.jump(out)
-    b.place(hit)
-    b.move(.v2, .v5)
-    b.shiftRight(.v2, StackChunk.shift)
-    b.shiftLeft(.v2, StackChunk.shift)
-    b.mirrorDelta(.v3, slot: .v4, low: .v2, environment, scratch: .v0)
-    b.addShifted(.v3, .v5, StackChunk.mirrorShift - StackChunk.shift)
-    b.load(.v6, .v3, StackChunk.returnAddress)
-    b.storeConstant(.v3, StackChunk.returnAddress, 0)
     b.jump(out)
     return b.program("exit", .routine)
   }

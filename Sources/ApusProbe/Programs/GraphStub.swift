@@ -74,11 +74,12 @@ extension ProbeProgram {
       b.storeConstant(.v3, 0, word(.entry, function))
     }
     b.emit(.prefetchForStore(ProbeAddress(.v3, 1024)))
+    b.deepen(.v0, by: 1, environment)
     b.add(.v3, .immediate(8))
     b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
-    b.commit(entry) { $0.store(.v1, ThreadContext.current, .v2) }
-    if environment.depthLimit != nil {
-      b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(1)))
+    b.commit(entry) {
+      $0.store(.v1, ThreadContext.current, .v2)
+      $0.storeDepth(.v0, environment)
     }
 
     b.place(body)
@@ -108,13 +109,11 @@ extension ProbeProgram {
     }
     b.store(.v3, 0, .v2)
     b.load(.v2, .v0, StackChunk.enclosing)
+    b.deepen(.v4, by: -1, environment)
     b.add(.v3, .immediate(8))
     b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))
-    b.commit(exit) {
-      $0.store(.v1, ThreadContext.current, .v2)
-      $0.storeConstant(.v0, StackChunk.returnAddress, 0)
-    }
-    b.closed(options, environment)
+    b.commit(exit) { $0.closeFrame(environment) }
+    b.closeRoot(options)
     b.seal(environment)
     b.emit(.leave)
 
@@ -162,15 +161,11 @@ extension ProbeProgram {
 }
 
 extension ProgramBuilder {
-  /// What else follows the closing of the frame. Changes v2 and v3.
-  fileprivate mutating func closed(_ options: StubOptions, _ environment: ProbeEnvironment) {
-    if options.root == .root {
-      emit(.frameAddress(.v2))
-      closeRoot()
-    }
-    if environment.depthLimit != nil {
-      emit(.localAdd(ProbeAddress(.v1, ThreadContext.depth), .immediate(-1)))
-    }
+  /// The stores that close a frame, whose mirror entry is in v0, the enclosing frame in v2, and the depth in v4.
+  fileprivate mutating func closeFrame(_ environment: ProbeEnvironment) {
+    store(.v1, ThreadContext.current, .v2)
+    storeDepth(.v4, environment)
+    storeConstant(.v0, StackChunk.returnAddress, 0)
   }
 
   /// The return of a short call: takes its entry back, if that is the thread's last event, and leaves; else goes to `long`.
@@ -216,13 +211,11 @@ extension ProgramBuilder {
     load(.v2, .v0, StackChunk.returnAddress)
     emit(.storeReturnAddress(.v2))
     load(.v2, .v0, StackChunk.enclosing)
+    deepen(.v4, by: -1, environment)
     subtract(.v3, .immediate(8))
     store(.v1, ThreadContext.position, .v3)
-    commit(begin) {
-      $0.store(.v1, ThreadContext.current, .v2)
-      $0.storeConstant(.v0, StackChunk.returnAddress, 0)
-    }
-    closed(options, environment)
+    commit(begin) { $0.closeFrame(environment) }
+    closeRoot(options)
     emit(.leave)
   }
 
@@ -292,9 +285,11 @@ extension ProgramBuilder {
     place(recorded)
   }
 
-  /// Forgets the root whose frame is in v2, if it is the outermost. Changes v3.
-  fileprivate mutating func closeRoot() {
+  /// Forgets the root whose frame this is, if it is the outermost. Changes v2 and v3.
+  fileprivate mutating func closeRoot(_ options: StubOptions) {
+    guard options.root == .root else { return }
     let inner = label()
+    emit(.frameAddress(.v2))
     load(.v3, .v1, ThreadContext.rootFrame)
     branch(.v3, .notEqual, .register(.v2), inner)
     storeConstant(.v1, ThreadContext.rootFrame, 0)

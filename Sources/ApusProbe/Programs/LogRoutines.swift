@@ -127,6 +127,19 @@ extension ProgramBuilder {
     endRestartable(begin)
   }
 
+  /// `d` = how many traced frames are open with one more or less, to be stored with `current`; nothing without a depth limit.
+  mutating func deepen(_ d: ProbeRegister, by frames: Int32, _ environment: ProbeEnvironment) {
+    guard environment.depthLimit != nil else { return }
+    load(d, .v1, ThreadContext.depth)
+    add(d, .immediate(frames))
+  }
+
+  /// Stores what ``deepen(_:by:_:)`` has given.
+  mutating func storeDepth(_ s: ProbeRegister, _ environment: ProbeEnvironment) {
+    guard environment.depthLimit != nil else { return }
+    store(.v1, ThreadContext.depth, s)
+  }
+
   /// Marks the instructions from a label to here as restartable.
   mutating func endRestartable(_ begin: ProbeLabel) {
     let end = here()

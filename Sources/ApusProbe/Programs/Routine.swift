@@ -37,8 +37,8 @@ package enum Routine: String, Sendable, CaseIterable {
   case count
   /// v2: the frame of a function that is about to walk the stack → all caller return addresses are back where they belong.
   case disarm
-  /// v2: a frame → v3: its caller's return address as the shadow map has it, or 0. Keeps v2.
-  case findCaller
+  /// v2: a frame → v3: its mirror entry, or 0 if its stack chunk has no slot. Keeps v2.
+  case findMirror
   /// v2: an unwinder, whose own frame is in v3, lands above this address: closes the frames below, arms the innermost that is
   /// left (where return addresses are put back).
   case land
@@ -69,7 +69,7 @@ package enum Routine: String, Sendable, CaseIterable {
     case .logEntry: Self.logEntryProgram(environment)
     case .count: Self.countProgram(environment)
     case .disarm: Self.disarmProgram(environment)
-    case .findCaller: Self.findCallerProgram(environment)
+    case .findMirror: Self.findMirrorProgram(environment)
     case .land: Self.landProgram(environment)
     case .giveBack: Self.giveBackProgram(environment)
     case .notifyLoader: Self.notifyLoaderProgram(environment)

@@ -1,6 +1,6 @@
 extension Routine {
   /// The chunk table alone leads from a frame to its mirror entry, whichever thread asks and whatever its window is.
-  static func findCallerProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+  static func findMirrorProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let hit = b.label()
     let none = b.label()
@@ -23,9 +23,8 @@ extension Routine {
     b.shiftLeft(.v6, StackChunk.shift)
     b.mirrorDelta(.v3, slot: .v4, low: .v6, environment, scratch: .v0)
     b.addShifted(.v3, .v2, StackChunk.mirrorShift - StackChunk.shift)
-    b.load(.v3, .v3, StackChunk.returnAddress)
     b.emit(.returnFromRoutine)
-    return b.program("findCaller", .routine)
+    return b.program("findMirror", .routine)
   }
 }
 
@@ -70,7 +69,9 @@ extension ProbeProgram {
     b.branch(.v0, .equal, .immediate(0), foreign)
     b.emit(.loadOrFault(.v2, ProbeAddress(.v1, context.stackPointer - context.programCounter), foreign))
     b.move(.v4, .v1)
-    b.call(.findCaller)
+    b.call(.findMirror)
+    b.branch(.v3, .equal, .immediate(0), foreign)
+    b.load(.v3, .v3, StackChunk.returnAddress)
     b.branch(.v3, .equal, .immediate(0), foreign)
     b.store(.v4, 0, .v3)
     b.subtract(.v3, .immediate(1))

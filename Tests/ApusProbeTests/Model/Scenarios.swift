@@ -28,6 +28,11 @@ enum Scenarios {
   static let heldForks: [Injection] = [.fork(severed: true), .handlerThenFork(calls)]
   static let nested: [Op] = [.call(1, [.call(2, []), .call(3, [.call(4, [])])]), .call(5, [])]
 
+  /// In a function without a site that is far down the stack: a handler's frames are above its.
+  static func deeper(_ operations: [Op]) -> [Op] {
+    (0..<8).reduce(operations) { inner, _ in [.untraced(inner)] }
+  }
+
   /// Everything that is explored.
   static let all = graph + options + minimum + places + entry + count + loader + registers
 
@@ -315,6 +320,19 @@ enum Scenarios {
       threads: [[.call(1, [.call(2, [.resume(1), .call(3, [.call(4, [])])]), .resume(1)])]],
       fibres: [[.call(5, [.yield, .call(4, [])])]], edge: 0x68,
       injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+    Scenario(
+      name: "depth limit, jump out of a handler", depthLimit: 3, depthIsExact: true,
+      threads: [[.protect(1, [.call(1, [.call(2, [])])]), .call(3, [])]],
+      injections: [.handler([.longjmp(1)])], leavesNothing: false, endsClosed: true),
+    Scenario(
+      name: "depth limit, frames that were left", depthLimit: 3,
+      threads: [
+        [
+          .call(1, [.protect(1, deeper([.call(2, [.call(3, [.longjmp(1)])])])), .call(4, [])]),
+          .protect(1, deeper([.call(3, [.longjmp(1)])])), .call(5, []),
+        ]
+      ],
+      injections: [.handler(calls), .handler([.call(6, [])])], leavesNothing: false, endsClosed: true),
     Scenario(
       name: "depth limit, other stacks", depthLimit: 3,
       threads: [

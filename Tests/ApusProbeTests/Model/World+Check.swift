@@ -102,6 +102,10 @@ extension World {
   }
 
   private mutating func checkContext(_ context: Int) {
+    if setup.scenario.depthLimit != nil, setup.scenario.endsClosed, field(context, ThreadContext.depth) != 0 {
+      fail(
+        "context \(context): a depth of \(Int64(bitPattern: field(context, ThreadContext.depth))) in the end")
+    }
     guard isClosed, setup.scenario.level == .graph else { return }
     let slot = field(context, ThreadContext.windowSlot)
     let end = field(context, ThreadContext.windowLow) &+ StackChunk.size

@@ -18,8 +18,11 @@ enum EquivalentMutants {
       "negate if v2 != current (2)": "then all tail calls take the slow path, which does the same",
       "negate if v3 != 0 (2)": emptyEntry, "never if v3 != 0 (2)": emptyEntry,
       "swap [v0+8] = return and v3 = return address": unseen,
-      "swap current = v2 and [v0] = 0": "committed stores are made as one",
-      "swap current = v2 and [v0] = 0 (2)": "committed stores are made as one",
+      "swap current = v2 and [v0] = 0": committedAsOne,
+      "swap current = v2 and [v0] = 0 (2)": committedAsOne,
+      "swap current = v2 and depth = v0": committedAsOne, "swap current = v2 and depth = v4": committedAsOne,
+      "swap current = v2 and depth = v4 (2)": committedAsOne, "swap depth = v4 and [v0] = 0": committedAsOne,
+      "swap depth = v4 and [v0] = 0 (2)": committedAsOne, "swap [v3] = v2 and v0 = depth": unrelated,
       "never if v3 == base":
         "takes a handler that turns the buffer and leaves by a jump before the end is sealed",
       "never if v2 != return":
@@ -60,6 +63,8 @@ enum EquivalentMutants {
     ],
     "logReturn": ["swap limit = 0 and v0 = pending": unseen],
     "leaveFrames": [
+      "swap current = v0 and depth = v3": committedAsOne,
+      "remove restartable (2)": "with a depth limit: the same code as without, where it is found out",
       "swap limit = 0 and v0 = pending": unseen,
       "at the limit if v0 >= v3": outwards, "never if v0 >= v3": outwards,
       "never if v4 == 0 (2)": "an event that says that no frame was left",
@@ -74,6 +79,7 @@ enum EquivalentMutants {
       "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
+      "swap current = v5 and depth = v2": committedAsOne, "swap [v3+8] = v0 and v2 = depth": unrelated,
       "weaken [v0] += atomic (2)":
         "the same code as for calls that are lost without a depth limit, where it is found out",
       "swap [v3] = v6 and [v3+24] = v0": unseen,
@@ -85,11 +91,16 @@ enum EquivalentMutants {
       "swap current = 0 and slot = v5": redone, "swap slot = v5 and v6 = [v5]": fixedKey,
       "weaken current = local exchange v3": shared,
     ],
+    "findMirror": [
+      "at the limit if v4 < v5": "one place more than any slot stands away from its home",
+      "never if v0 == 0":
+        "behind a free place no slot of this key stands either: the search only takes longer",
+    ],
     "exit": [
       "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
       "remove [v0+128] += atomic (2)": "no scenario returns where it was not entered; ExitTests do",
       "remove [v4] = 0": stale, "remove [v3] = 0": stale,
-      "swap depth += local and v0 = root": unseen, "swap slot = v5 and v6 = [v5]": fixedKey,
+      "swap current = v0 and depth = v2": committedAsOne, "swap slot = v5 and v6 = [v5]": fixedKey,
       "remove call arm": "a second chance: the landing has armed all frames that can be found",
     ],
     "notifyLoader": ["at the limit if v2 >= [v3+64]": guess],
@@ -103,6 +114,8 @@ enum EquivalentMutants {
     ],
   ]
 
+  private static let committedAsOne = "committed stores are made as one"
+  private static let unrelated = "two places that have nothing to do with each other"
   private static let sameElsewhere =
     "with a minimum duration: the same code as without, where it is found out"
   private static let readRightAfter =
