@@ -1,6 +1,6 @@
 /*
  * The protocol between a thread that logs calls, its own signal handlers, and the reader in another process:
- * Sources/ApusProbe/Programs/LogRoutines.swift (append, log, logReturn) and Sources/ApusRecord/RingReader.swift.
+ * Sources/ApusProbe/Programs: ProgramBuilder+Append.swift, LogRoutines.swift (log, logReturn) and Sources/ApusRecord/RingReader.swift.
  *
  * Addresses are places here: 0 is the buffer's start, PLACES its end. The steps have the numbers that they have there:
  *   A (append), restartable: 1 the position is read; at or above the limit, go to L. 2 The word is stored in its place.

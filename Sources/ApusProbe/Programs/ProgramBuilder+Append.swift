@@ -1,0 +1,148 @@
+extension ProgramBuilder {
+  /// `word` = the time now, and the low bits that come from `low`; changes `scratch`.
+  mutating func stampedWord(
+    _ word: ProbeRegister, low: ProbeOperand, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    if environment.isTimed {
+      emit(.timestamp(word, scratch: scratch))
+      shiftLeft(word, UInt8(EventWord.timeShift))
+      if low != .immediate(0) { or(word, low) }
+    } else {
+      switch low {
+      case .immediate(let value): constant(word, UInt64(bitPattern: Int64(value)))
+      case .register(let register): move(word, register)
+      case .memory(let place): load(word, place.base, place.offset)
+      }
+    }
+  }
+
+  /// Appends an event whose function is known when the code is generated. Needs the context in v1; changes v0 and v2.
+  mutating func appendFunctionEvent(
+    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel
+  ) {
+    let word = Int32(EventWord(kind, function: function, time: 0).rawValue)
+    stampedWord(.v2, low: .immediate(word), environment, scratch: .v0)
+    append(full: full)
+  }
+
+  /// Writes v2 as the next event of the thread whose context is in v1.
+  ///
+  /// The protocol between a writer, its own signal handlers, and the reader:
+  /// 1. The position is read; at or above the limit, there is no room (`full`).
+  /// 2. The word is stored in the position's place, which nobody reads yet.
+  /// 3. The position goes up by 8 (a release: whoever reads the position sees the word).
+  ///
+  /// The three are restartable: a handler that is delivered in between runs before all of them. So it cannot use the place
+  /// too, and if it never comes back (siglongjmp, cancellation), nothing is half done.
+  ///
+  /// Changes v0.
+  mutating func append(full: ProbeLabel) {
+    let begin = here()
+    let end = label()
+    load(.v0, .v1, ThreadContext.position)
+    branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
+    store(.v0, 0, .v2)
+    emit(.prefetchForStore(ProbeAddress(.v0, 1024)))
+    add(.v0, .immediate(8))
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+    place(end)
+    emit(.restartable(begin, end))
+  }
+
+  /// With a minimum duration: gives the reader all that is logged, for good. Restartable: a handler may have given more, and
+  /// what is given never goes back. Changes v0.
+  mutating func seal(_ environment: ProbeEnvironment) {
+    guard environment.minimumTicks > 0 else { return }
+    let begin = here()
+    load(.v0, .v1, ThreadContext.position)
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.sealed), .v0))
+    endRestartable(begin)
+  }
+
+  /// Notes returns that could not be logged, and sees to it that nothing is logged before them. Restartable: a handler must not
+  /// find the one done and not the other, or the gap would close a frame of its own. Changes v0.
+  mutating func owe(_ returns: ProbeOperand) {
+    let begin = here()
+    storeConstant(.v1, ThreadContext.limit, 0)
+    load(.v0, .v1, ThreadContext.pendingReturns)
+    add(.v0, returns)
+    store(.v1, ThreadContext.pendingReturns, .v0)
+    endRestartable(begin)
+  }
+
+  /// Writes v2 as the next event though the limit is 0: what was owed. The same protocol as ``append(full:)``; the room is
+  /// looked at each time. With `andThen`, these instructions are part of what is restartable; then the event may be
+  /// written twice. Changes v0 and v3.
+  mutating func appendOwed(full: ProbeLabel, andThen: (inout ProgramBuilder) -> Void = { _ in }) {
+    let begin = here()
+    let inside = label()
+    load(.v0, .v1, ThreadContext.position)
+    branch(.v0, .equal, .at(.v1, ThreadContext.bufferEnd), full)
+    emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
+    branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), inside)
+    load(.v3, .v1, ThreadContext.bufferEnd)
+    place(inside)
+    subtract(.v3, .v0)
+    branch(.v3, .equal, .immediate(8), full)
+    store(.v0, 0, .v2)
+    add(.v0, .immediate(8))
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+    andThen(&self)
+    endRestartable(begin)
+  }
+
+  /// `word` = the event that says which stack chunk the window of the context in v1 is, without its time; changes `scratch`.
+  mutating func stackEvent(
+    _ word: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    load(word, .v1, ThreadContext.windowSlot)
+    constant(scratch, environment.chunkTable)
+    subtract(word, .register(scratch))
+    shiftRight(word, StackChunk.slotShift)
+    shiftLeft(word, UInt8(EventWord.payloadShift))
+    or(word, .immediate(Int32(EventWord(.stack, payload: 0, time: 0).rawValue)))
+  }
+
+  /// Marks the instructions from a label to here as restartable, and the stores that follow as committed with the last of them.
+  mutating func commit(_ begin: ProbeLabel, _ stores: (inout ProgramBuilder) -> Void) {
+    let first = here()
+    emit(.restartable(begin, first))
+    stores(&self)
+    let end = here()
+    emit(.committed(first, end))
+  }
+
+  /// Stops the thread for the tracer, if its process is the session's and there is a tracer. Restartable: a handler may fork. Changes v0.
+  mutating func stop(_ reason: ProbeTrap, _ environment: ProbeEnvironment, otherwise: ProbeLabel) {
+    let begin = here()
+    constant(.v0, environment.sessionMark)
+    load(.v0, .v0, 0)
+    branch(.v0, .equal, .immediate(0), otherwise)
+    constant(.v0, environment.control)
+    emit(.load(.v0, ProbeAddress(.v0, SharedControl.owner), .four))
+    branch(.v0, .equal, .immediate(0), otherwise)
+    and(.v0, .immediate(SharedControl.ownerDied))
+    branch(.v0, .notEqual, .immediate(0), otherwise)
+    emit(.trap(reason))
+    endRestartable(begin)
+  }
+
+  /// `d` = how many traced frames are open with one more or less, to be stored with `current`; nothing without a depth limit.
+  mutating func deepen(_ d: ProbeRegister, by frames: Int32, _ environment: ProbeEnvironment) {
+    guard environment.depthLimit != nil else { return }
+    load(d, .v1, ThreadContext.depth)
+    add(d, .immediate(frames))
+  }
+
+  /// Stores what ``deepen(_:by:_:)`` has given.
+  mutating func storeDepth(_ s: ProbeRegister, _ environment: ProbeEnvironment) {
+    guard environment.depthLimit != nil else { return }
+    store(.v1, ThreadContext.depth, s)
+  }
+
+  /// Marks the instructions from a label to here as restartable.
+  mutating func endRestartable(_ begin: ProbeLabel) {
+    let end = here()
+    emit(.restartable(begin, end))
+  }
+}
