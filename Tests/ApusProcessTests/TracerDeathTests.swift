@@ -128,6 +128,7 @@ extension PtraceTests {
           _ = try tracer.call(.getpid, payload: nil, [], on: process, through: gate.gate)
         }
         try tracer.resume(process)
+        usleep(500)  // a thread that is interrupted as soon as it goes on gets nowhere
       }
       return false
     }
