@@ -195,6 +195,61 @@ extension PtraceTests {
       }
     }
 
+    static let idling = """
+      #include <pthread.h>
+      #include <unistd.h>
+      static void *body(void *p) { return p; }
+      int main(void) {
+        pthread_t t;
+        pthread_create(&t, 0, body, 0);
+        for (;;) pause();
+      }
+      """
+
+    /// A thread stands at its end when its process is killed, and so is heard of for the last time while another event is
+    /// told: who still believes it to be stopped may resume it.
+    @Test func aThreadWhoseEndIsStillToBeToldIsLeftAlone() throws {
+      let program = try TestProgram("idling", Self.idling)
+      // The kernel may tell of its end first: then once more.
+      for _ in 0..<50 {
+        if try onTracer({ tracer in try endUnheard(tracer, program.path) }) { return }
+      }
+      Issue.record("the thread's end was always told first")
+    }
+
+    private func endUnheard(_ tracer: PtraceTracer, _ program: String) throws -> Bool {
+      let process = try tracer.launch(LaunchRequest([program]))
+      try tracer.resume(process)
+      var child: ThreadID = 0
+      while child == 0 {
+        let event = try #require(try tracer.next(timeoutMilliseconds: 10_000))
+        if case .exiting = event.kind { child = event.thread } else { try tracer.resume(event.thread) }
+      }
+      #expect(try tracer.stop(process))
+      try SignalSender.send(SIGKILL, process: process)
+      for _ in 0..<10_000 where unsafe access("/proc/\(process)/task/\(child)/mem", F_OK) == 0 {
+        if try ProcessStatus.read(process: child).state == "Z" { break }
+        usleep(500)
+      }
+      let first = try #require(try tracer.next(timeoutMilliseconds: 10_000))
+      if first.thread == child {
+        _ = try tracer.runToEnd(process)
+        return false
+      }
+      #expect(!tracer.isStopped(child) && tracer.threads(of: process) == [process])
+      #expect(try tracer.process(of: child) == process)
+      #expect(throws: TraceError.gone(thread: child)) { _ = try tracer.registers(of: child) }
+      try tracer.interrupt(child)
+      try tracer.detach(child)
+      try tracer.resume(child)
+      var ended: [ThreadID] = []
+      let status = try tracer.runToEnd(process) { if case .exited = $0.kind { ended.append($0.thread) } }
+      #expect(status == .signalled(SIGKILL, dumpedCore: false) && ended == [child, process])
+      #expect(tracer.isEmpty)
+      #expect(throws: TraceError.notStopped(thread: child)) { try tracer.resume(child) }
+      return true
+    }
+
     @Test func operationsOnRunningOrUnknownThreadsAreTypedErrors() throws {
       try onTracer { tracer in
         let process = try tracer.launch(LaunchRequest(["sleep", "1000"]))

@@ -10,7 +10,7 @@ extension RemoteTracer {
     do throws(RemoteError) {
       while true {
         while let data = server.connection.takeNotification() { try accept(notification: data) }
-        if !ready.isEmpty { return ready.removeFirst() }
+        if !ready.isEmpty { return take() }
         if isEmpty { return nil }
         var rest: Int?
         if let timeoutMilliseconds {
@@ -26,6 +26,15 @@ extension RemoteTracer {
       // qemu closes the connection when its target is killed under its hands; nothing more is known of it.
       throw .remote(error)
     }
+  }
+
+  /// The next event that is to be told.
+  private func take() -> TraceEvent {
+    let event = ready.removeFirst()
+    if case .exited = event.kind {
+      ended = ended.filter { $0.key != event.thread && $0.value != event.thread }
+    }
+    return event
   }
 
   func accept(_ incoming: RemoteConnection.Incoming) throws(RemoteError) {
@@ -63,7 +72,7 @@ extension RemoteTracer {
       try goOnAfterEnd()
     case .threadExited(let thread, let code):
       tell(thread.thread, .exited(.exited(Int32(truncatingIfNeeded: code))))
-      records[thread.thread] = nil
+      ended[thread.thread] = records.removeValue(forKey: thread.thread)?.process ?? thread.thread
       interrupting.removeAll { $0 == thread.thread }
       server.forgetSelection()
       try goOnAfterEnd()
@@ -179,10 +188,13 @@ extension RemoteTracer {
   private func end(_ process: ProcessID?, _ termination: Termination) {
     server.isRunning = false
     server.forgetSelection()
-    let ended = process ?? records.values.first?.process ?? 0
-    ready.append(TraceEvent(thread: ended, process: ended, kind: .exited(termination)))
-    for (thread, record) in records where record.process == ended { records[thread] = nil }
+    let process = process ?? records.values.first?.process ?? 0
+    ready.append(TraceEvent(thread: process, process: process, kind: .exited(termination)))
+    for (thread, record) in records where record.process == process {
+      records[thread] = nil
+      ended[thread] = process
+    }
     interrupting.removeAll { records[$0] == nil }
-    memories[ended] = nil
+    memories[process] = nil
   }
 }

@@ -6,7 +6,8 @@ internal import Glibc
 extension RemoteTracer {
   /// Lets a stopped thread run on. In all-stop mode all others run on with it.
   package func resume(_ thread: ThreadID, signal: Int32? = nil) throws(TraceError) {
-    let record = try requireStopped(thread)
+    let record: RemoteThreadRecord
+    do throws(TraceError) { record = try requireStopped(thread) } catch .gone { return }
     let deliver = try number(signal, record)
     // An event that is still to be told (it came during a remote call) found the thread stopped, and whoever hears of it
     // will resume it.

@@ -42,6 +42,8 @@ package final class RemoteTracer: ProcessTracer {
   var memories: [ProcessID: ProcessMemory] = [:]
   /// Events that have been taken from the server and not been told yet.
   var ready: [TraceEvent] = []
+  /// Threads, and their processes, whose ends are still to be told.
+  var ended: [ThreadID: ProcessID] = [:]
   /// Threads that are to be interrupted, of which nothing has been heard yet.
   var interrupting: [ThreadID] = []
   /// Whether one thread makes a step for a remote call.
@@ -100,7 +102,10 @@ package final class RemoteTracer: ProcessTracer {
   }
 
   func requireStopped(_ thread: ThreadID) throws(TraceError) -> RemoteThreadRecord {
-    guard let record = records[thread], record.isStopped else { throw .notStopped(thread: thread) }
+    guard let record = records[thread], record.isStopped else {
+      if ended[thread] != nil { throw .gone(thread: thread) }
+      throw .notStopped(thread: thread)
+    }
     return record
   }
 }

@@ -6,7 +6,7 @@ extension PtraceTracer {
   package func next(timeoutMilliseconds: Int? = nil) throws(TraceError) -> TraceEvent? {
     let start = Clock.monotonic.now()
     while true {
-      if !ready.isEmpty { return ready.removeFirst() }
+      if !ready.isEmpty { return take(at: ready.startIndex) }
       // Before asking the kernel: a SIGCHLD that comes after its answer is then still in the descriptor.
       _ = childEvents.take()
       // All that there is: the kernel looks through its list from the same end each time, so a thread that stops often
@@ -23,6 +23,16 @@ extension PtraceTracer {
       if woken[1], waker.event.take() > 0 { return nil }
       if rest == 0, !woken[0] { return nil }
     }
+  }
+
+  /// Takes an event out, to tell it. A thread's record stays until its end is told: whoever has not heard of that may
+  /// still want to resume it.
+  func take(at index: Int) -> TraceEvent {
+    let event = ready.remove(at: index)
+    guard case .exited = event.kind, records[event.thread]?.state == .ended else { return event }
+    let process = records.removeValue(forKey: event.thread)?.process ?? event.process
+    if !records.values.contains(where: { $0.process == process }) { memories[process] = nil }
+    return event
   }
 
   private func wait(
@@ -96,7 +106,7 @@ extension PtraceTracer {
   }
 
   private func interpret(_ thread: ThreadID, _ status: WaitStatus) throws(TraceError) {
-    if records[thread] == nil {
+    if records[thread] == nil || records[thread]?.state == .ended {  // or the number has come round
       switch status {
       case .eventStop, .groupStop: return newborn(thread)
       default: adopt(thread)
@@ -134,10 +144,9 @@ extension PtraceTracer {
     case .ended(let status):
       tell(thread, .exited(status))
       releaseHeld(endOf: thread)
-      records[thread] = nil
+      records[thread]?.state = .ended
       announced[thread] = nil
       held.remove(thread)
-      if !records.values.contains(where: { $0.process == thread }) { memories[thread] = nil }
     }
   }
 
@@ -204,8 +213,10 @@ extension PtraceTracer {
 
   private func executed(_ thread: ThreadID) throws(TraceError) {
     let former = ThreadID(truncatingIfNeeded: try eventMessage(of: thread))
-    for (other, record) in records where record.process == thread && other != thread {
+    for (other, record) in records where record.process == thread && other != thread && record.state != .ended
+    {
       records[other] = nil
+      ready.removeAll { $0.thread == other }
     }
     records[thread] = ThreadRecord(process: thread, state: .stopped(.executed))
     memories[thread] = nil

@@ -14,7 +14,9 @@ extension PtraceTracer {
   func run(_ thread: ThreadID, _ how: PtraceRequest, signal: Int32? = nil) throws(TraceError) {
     var how = how
     var deliver: Int32 = 0
-    switch try requireStopped(thread) {
+    let stop: ThreadRecord.Stop
+    do throws(TraceError) { stop = try requireStopped(thread) } catch .gone { return }
+    switch stop {
     case .signal(let number): deliver = signal ?? number
     case .group: how = .listen  // it stays stopped, as its user wants, and we hear of the end
     default: break
@@ -36,7 +38,8 @@ extension PtraceTracer {
   /// Lets a stopped thread go, with the signal that it stopped with unless another one (0: none) is given; a group stop
   /// goes on. A thread that has died meanwhile stays held until its end has been told.
   package func detach(_ thread: ThreadID, signal: Int32? = nil) throws(TraceError) {
-    let stop = try requireStopped(thread)
+    let stop: ThreadRecord.Stop
+    do throws(TraceError) { stop = try requireStopped(thread) } catch .gone { return }
     var deliver: Int32 = 0
     if case .signal(let number) = stop { deliver = signal ?? number }
     do throws(TraceError) {

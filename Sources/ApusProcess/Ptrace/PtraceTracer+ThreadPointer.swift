@@ -26,7 +26,7 @@ extension PtraceTracer {
       guard let index = ready[known...].firstIndex(where: { $0.thread == thread }) else { continue }
       switch ready[index].kind {
       case .exited(let status):
-        ready.remove(at: index)
+        _ = take(at: index)
         return .ended(status)
       case .executed(_, let isSupported):
         ready.remove(at: index)

@@ -69,7 +69,7 @@ package final class PtraceTracer: ProcessTracer {
 
   /// The threads that are held of a process, in order of number.
   package func threads(of process: ProcessID) -> [ThreadID] {
-    records.filter { $0.value.process == process }.map(\.key).sorted()
+    records.filter { $0.value.process == process && $0.value.state != .ended }.map(\.key).sorted()
   }
 
   /// Whether the thread is held and stopped.
@@ -108,8 +108,14 @@ package final class PtraceTracer: ProcessTracer {
     throw .system(SystemError(call: "ptrace(\(name))", errno: errno, context: "thread \(thread)"))
   }
 
+  /// Where a stopped thread stands.
+  ///
+  /// - Throws: `gone` for one that has been stopped, as far as it is told, and has ended meanwhile.
   func requireStopped(_ thread: ThreadID) throws(TraceError) -> ThreadRecord.Stop {
-    guard case .stopped(let stop)? = records[thread]?.state else { throw .notStopped(thread: thread) }
-    return stop
+    switch records[thread]?.state {
+    case .stopped(let stop): return stop
+    case .ended: throw .gone(thread: thread)
+    case .running, .listening, nil: throw .notStopped(thread: thread)
+    }
   }
 }

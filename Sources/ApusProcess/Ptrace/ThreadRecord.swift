@@ -20,6 +20,8 @@ struct ThreadRecord {
     /// In a group stop, waiting for its end (PTRACE_LISTEN).
     case listening
     case stopped(Stop)
+    /// Its end has been heard of, and is still to be told.
+    case ended
   }
 
   /// Its process.
