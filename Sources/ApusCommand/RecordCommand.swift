@@ -47,6 +47,11 @@ package struct RecordCommand: ParsableCommand {
   @Option(help: "A thread's buffer, as 64K or 4M.") var buffer = ByteCount(4 << 20)
   @Option(help: "When a buffer is full: drop calls (and count them), or let the program wait.")
   var onFull = Policy.wait
+  @Flag(
+    help:
+      "On arm64, let functions whose call sites have room before them (-fpatchable-function-entry=4,2) and do not need x9 share a trampoline: less memory, a little slower."
+  )
+  var sharedStubs = false
   @Option(
     help: ArgumentHelp(
       "Record a program at a server of GDB's remote protocol (gdbserver, qemu): the one that it has, which must be at its start, or the named one, which it starts.",
@@ -77,6 +82,10 @@ package struct RecordCommand: ParsableCommand {
     }
     if let minDuration, minDuration.nanoseconds > 400_000_000 {
       throw ValidationError("--min-duration takes 400ms at most")
+    }
+    if minDuration != nil, sharedStubs {
+      throw ValidationError(
+        "--min-duration needs a trampoline for each function: leave out --shared-stubs")
     }
     if minDuration != nil, noTime { throw ValidationError("--min-duration needs times: leave out --no-time") }
     // The parser takes everything from the first word that is no option of ours: that may be a mistyped one.
@@ -110,6 +119,7 @@ package struct RecordCommand: ParsableCommand {
     options.registers = regs.map { Glob($0) }
     options.modules = module.map { Glob($0) }
     options.level = RecordLevel(rawValue: level.rawValue) ?? .graph
+    options.sharesStubs = sharedStubs
     options.isTimed = !noTime && level != .count
     options.depth = depth
     options.minimumDuration = minDuration?.nanoseconds ?? 0
@@ -148,6 +158,7 @@ package struct RecordCommand: ParsableCommand {
     ] {
       for value in values { words += [name, value] }
     }
+    if sharedStubs { words.append("--shared-stubs") }
     if let depth { words += ["--depth", String(depth)] }
     if let minDuration { words += ["--min-duration", "\(minDuration.nanoseconds)ns"] }
     return words.joined(separator: " ")

@@ -42,6 +42,19 @@ package final class TrampolineWriter {
   private let states: SiteStates
   private let symbols: TrampolineSymbols?
   private var routines: [ProbeSymbol: Address] = [:]
+  /// The stubs that functions share, by what they are.
+  private var sharedStubs: [SharedStub: Address] = [:]
+
+  /// What tells shared stubs of one session from each other.
+  package struct SharedStub: Sendable, Hashable {
+    package var opsDistance: Int
+    package var options: StubOptions
+
+    package init(opsDistance: Int, options: StubOptions) {
+      self.opsDistance = opsDistance
+      self.options = options
+    }
+  }
 
   /// Writes what all stubs share. `environment` makes the environment from the slow return's address and the arena. What is
   /// written is told to `symbols` too.
@@ -115,6 +128,27 @@ package final class TrampolineWriter {
     let blob = try Self.lower(program, lowering)
     let address = try arena.allocate(blob.bytes.count, residue: residue, modulus: modulus)
     try put(blob, of: program, at: address, body: body, name: name ?? program.name)
+    return address
+  }
+
+  /// The stub that functions share, made when it is first asked for.
+  package func sharedStub(
+    _ key: SharedStub, _ program: () -> ProbeProgram
+  ) throws(LiveTextError) -> Address {
+    if let known = sharedStubs[key] { return known }
+    let program = program()
+    let address = try stub(program, body: 0, name: "shared \(program.name)")
+    sharedStubs[key] = address
+    return address
+  }
+
+  /// Writes a call site's ops and gives their address.
+  package func ops(function: UInt32) throws(LiveTextError) -> Address {
+    let address = try arena.allocate(CallSiteOps.size, modulus: 8)
+    let bytes = CallSiteOps.words(function: function).flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
+    }
+    try arena.write(bytes, at: address)
     return address
   }
 

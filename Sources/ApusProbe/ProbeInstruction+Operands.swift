@@ -44,7 +44,7 @@ extension ProbeInstruction {
       .leave:
       return Effect()
     case .constant(let d, _), .threadPointer(let d), .frameAddress(let d), .loadReturnAddress(let d),
-      .argument(let d, _), .registerFile(let d):
+      .argument(let d, _), .registerFile(let d), .siteOps(let d):
       return Effect(writes: Set(d))
     case .move(let d, let s):
       return Effect(reads: Set(s), writes: Set(d))
@@ -121,7 +121,9 @@ extension ProbeInstruction {
     switch self {
     case .frameAddress, .loadReturnAddress, .storeReturnAddress, .callBody, .jumpBody, .leave:
       role != .routine
-    case .argument, .setArgument, .registerFile, .jumpAddress: role == .stub
+    case .argument, .setArgument, .jumpAddress: role.isAtSite
+    case .registerFile: role == .stub
+    case .siteOps: role.isShared
     case .returnFromRoutine: role == .routine
     default: true
     }

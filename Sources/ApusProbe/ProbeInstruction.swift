@@ -170,6 +170,8 @@ package enum ProbeInstruction: Sendable, Hashable {
   /// Stubs only: reads and writes the caller's return address.
   case loadReturnAddress(ProbeRegister)
   case storeReturnAddress(ProbeRegister)
+  /// Shared stubs only, before the body is called: the address of the call site's ops (``CallSiteOps``).
+  case siteOps(ProbeRegister)
   /// Stubs only: the integer argument with this index (0 to 5), as the caller passed it.
   case argument(ProbeRegister, Int)
   /// Stubs only, before the body is called: the body finds a register's value as the integer argument with this index (0 to 5).
@@ -201,12 +203,25 @@ package struct ProbeProgram: Sendable {
     /// Entered by a call site's jump: saves every machine register that it uses, and those in `clobbers` of the
     /// routines it calls.
     case stub
+    /// A stub of many functions, on arm64: its call sites call it, with the caller's return address in x9, which nothing else
+    /// needs there, and the pointer to their ops stands so many bytes before the body.
+    case sharedStub(opsDistance: Int)
     /// Entered by ``ProbeInstruction/call(_:)``: saves what it uses and its caller has not saved.
     case routine
     /// A stub that is entered at a return: there is room for a return address above the stack pointer
     /// (x86_64: entered by `ret`; the frame address is the stack pointer − 8 at that moment. arm64 and ppc64le: the frame
     /// address is the stack pointer, and the return address has no value yet).
     case returnStub
+
+    /// Whether it is entered from a call site.
+    package var isAtSite: Bool {
+      switch self {
+      case .stub, .sharedStub: true
+      case .routine, .returnStub: false
+      }
+    }
+    /// Whether many functions have it.
+    package var isShared: Bool { if case .sharedStub = self { true } else { false } }
   }
 
   /// The registers that every stub saves if it calls a routine, and that routines may change freely.

@@ -99,7 +99,7 @@ extension ProbeProgram {
         throw error(index, .unwrittenRegister(register))
       }
       switch instructions[index] {
-      case .argument, .setArgument, .registerFile, .jumpAddress:
+      case .argument, .setArgument, .registerFile, .jumpAddress, .siteOps:
         if state.bodyCalled { throw error(index, .argumentAfterBody) }
       default: break
       }

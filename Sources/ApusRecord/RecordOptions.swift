@@ -53,6 +53,8 @@ package struct RecordOptions: Sendable {
   /// Modules to look at; empty: all.
   package var modules: [Glob] = []
   package var level = RecordLevel.graph
+  /// Whether functions may share a stub, where their call sites can lead to one.
+  package var sharesStubs = false
   package var isTimed = true
   /// How many recorded frames may be open at once.
   package var depth: Int32?

@@ -30,6 +30,12 @@ extension RecordSession {
 
   private func setUp() throws(RecordError) {
     try system.runToStart(process)
+    if options.sharesStubs, !tracer.architecture.hasSharedStubs {
+      throw .process(
+        .refused(
+          process: process,
+          why: "functions share no trampolines on \(tracer.architecture): leave out --shared-stubs"))
+    }
     let found = try readModules()
     try requireSites(found)
     try requireUnwinding(found)

@@ -45,7 +45,7 @@ package final class RecordSession {
   var rootCount = 0
   var usableSites = 0
   var sites = SitesRecord(found: 0, enabled: 0, refused: [])
-  /// Enabled sites, by their slots' addresses, of the modules that are loaded.
+  /// Enabled sites, by where a nop disables them, of the modules that are loaded.
   var enabled: [LoadedInstance: [Address]] = [:]
   /// Modules that are loaded and have no arena in reach of all of their text.
   var unreached: [LoadedInstance: UnreachedText] = [:]

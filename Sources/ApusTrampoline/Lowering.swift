@@ -14,6 +14,9 @@ package struct Lowering: Sendable {
   /// Lowers a program, which should have passed ``ProbeProgram/check()``: what is not checked again here
   /// becomes code that does what the program says.
   package func lower(_ program: ProbeProgram) throws(LoweringError) -> CodeBlob {
+    if program.role.isShared, architecture != .arm64 {
+      throw .noSharedStubs(program: program.name, architecture)
+    }
     switch architecture {
     case .x86_64:
       var lowering = try X86_64Lowering(program)

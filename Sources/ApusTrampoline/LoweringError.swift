@@ -5,6 +5,8 @@ package import ApusProbe
 package enum LoweringError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The instruction with this index means nothing in a program with this role; check the program first.
   case notAllowed(program: String, index: Int)
+  /// The architecture has no stubs of many functions.
+  case noSharedStubs(program: String, Architecture)
   /// A branch leads to a label that the program does not have, or has twice.
   case label(program: String, ProbeLabel)
   /// Control can run off the program's end.
@@ -24,6 +26,8 @@ package enum LoweringError: Error, Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .notAllowed(let program, let index):
       "probe program \(program), instruction \(index): not allowed in its role"
+    case .noSharedStubs(let program, let architecture):
+      "probe program \(program): \(architecture) has no stubs that functions share"
     case .label(let program, let label):
       "probe program \(program): label \(label.rawValue) must be defined exactly once"
     case .fallsOffEnd(let program): "probe program \(program): control runs off the end"

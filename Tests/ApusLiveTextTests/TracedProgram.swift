@@ -88,7 +88,7 @@ struct TracedProgram {
       let stub = next + ((residue &- next) & (modulus - 1))
       let body = site.slot + machine.slotBytes
       let program = ProbeProgram.graphStub(
-        function: UInt32(index + 1), options: StubOptions(), environment: environment)
+        function: .one(UInt32(index + 1)), options: StubOptions(), environment: environment)
       next = try place(program, body: body, name: site.name, at: stub)
       guard let prepared = states.prepared(slot: site.slot, stub: stub),
         let enabling = states.enabling(slot: site.slot, stub: stub)

@@ -28,9 +28,10 @@ extension LaunchingTests {
         let program: ProbeProgram
         switch index % 3 {
         case 0:
-          program = .graphStub(function: index + 1, options: StubOptions(), environment: writer.environment)
-        case 1: program = .entryStub(function: index + 1, environment: writer.environment)
-        default: program = .countStub(function: index + 1, environment: writer.environment)
+          program = .graphStub(
+            function: .one(index + 1), options: StubOptions(), environment: writer.environment)
+        case 1: program = .entryStub(function: .one(index + 1), environment: writer.environment)
+        default: program = .countStub(function: .one(index + 1), environment: writer.environment)
         }
         let stub = try writer.stub(
           program, body: slot + 5, residue: slot &+ X86_64SiteStates.stubResidue,

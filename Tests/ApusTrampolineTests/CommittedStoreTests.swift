@@ -13,7 +13,7 @@ import Testing
     waitsForRoom: true)
 
   private static func blob(_ architecture: Architecture) throws -> CodeBlob {
-    let program = ProbeProgram.graphStub(function: 77, options: StubOptions(), environment: environment)
+    let program = ProbeProgram.graphStub(function: .one(77), options: StubOptions(), environment: environment)
     try program.check()
     let blob = try Lowering(architecture).lower(program)
     // At the entry `current`; at the return `current`, then the mirror entry's return address.

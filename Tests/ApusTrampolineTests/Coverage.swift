@@ -6,9 +6,12 @@ struct Coverage {
   private(set) var counts: [String: Int] = [:]
   private(set) var unknown: [String] = []
 
-  /// - Parameter pushesArguments: whether registers of arguments may be those of probe registers.
-  init(pushesArguments: Bool) {
+  /// - Parameters:
+  ///   - pushesArguments: whether registers of arguments may be those of probe registers.
+  ///   - sharesStubs: whether there are stubs of many functions.
+  init(pushesArguments: Bool, sharesStubs: Bool = false) {
     for cell in Self.cells { counts[cell] = 0 }
+    if sharesStubs { for cell in ["role sharedStub", "siteOps"] { counts[cell] = 0 } }
     for argument in 0..<6 {
       counts["argument \(argument) live"] = 0
       if pushesArguments { counts["argument \(argument) pushed"] = 0 }
@@ -169,12 +172,13 @@ extension Coverage {
     // Counted by whoever knows the whole program.
     case .argument: break
     case .registerFile: count("registerFile")
+    case .siteOps: count("siteOps")
     case .call: count(inRoutine ? "call from routine" : "call from stub")
     case .returnFromRoutine: count("returnFromRoutine")
     case .callBody: count("callBody")
     case .jumpBody: count("jumpBody")
     // They lead out of what random programs know; tested by themselves.
-    case .jumpAddress, .setArgument, .trap: break
+    case .jumpAddress, .setArgument: break
     case .leave: count("leave")
     }
   }

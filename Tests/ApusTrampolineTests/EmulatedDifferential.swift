@@ -10,7 +10,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
   private let lowering = Lowering(Registers.architecture)
   private let machine: Machine
   private let window = ProgramWindow(start: EmulatedPlaces.window)
-  private(set) var coverage = Coverage(pushesArguments: !Registers.argumentRegisters.isEmpty)
+  private(set) var coverage = Coverage(
+    pushesArguments: !Registers.argumentRegisters.isEmpty, sharesStubs: Registers.sharedSite != nil)
   private(set) var programs = 0
 
   init() throws { machine = try Machine() }
@@ -28,6 +29,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
     var job: Machine.Job
     /// The places where the body may return to.
     var returnPoints: [Address]
+    /// Of a shared stub: the address of its site's body, and the pointer to its ops.
+    var shared: (body: Address, ops: UInt64)?
     var linked: LinkedPrograms
     var index: Int
   }
@@ -37,7 +40,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
     var code = Code()
     var cases: [Case] = []
     for batch in group * batches..<(group + 1) * batches {
-      let programs = try ProgramBatch(batch, programs: count, window: window)
+      let programs = try ProgramBatch(
+        batch, programs: count, window: window, sharesStubs: Registers.sharedSite != nil)
       programs.count(&coverage, argumentRegisters: Registers.argumentRegisters)
       let linked = try programs.linked()
       var addresses: [ProbeSymbol: Address] = [:]
@@ -46,9 +50,15 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
       }
       for (index, item) in programs.items.enumerated() {
         let (address, returnPoints) = try place(item.program, &code, addresses)
-        let job = job(item, address, &code)
+        var entry = address
+        var shared: (body: Address, ops: UInt64)?
+        if item.program.role.isShared, let site = Registers.sharedSite {
+          (entry, shared) = place(site, of: address, item.seed, &code)
+        }
+        let job = job(item, entry, &code)
         cases.append(
-          Case(item: item, job: job, returnPoints: returnPoints, linked: linked, index: index))
+          Case(item: item, job: job, returnPoints: returnPoints, shared: shared, linked: linked, index: index)
+        )
       }
     }
     let (threadPointer, outcomes) = try machine.run(cases.map(\.job), code: code.bytes, faults: code.faults)
@@ -74,6 +84,20 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
       code.faults.append((place + UInt64(entry.start), place + UInt64(entry.recovery)))
     }
     return (place, blob.returnPoints.map { place + UInt64($0) })
+  }
+
+  /// A call site that leads to a shared stub, with the pointer to its ops before it; its address and what the stub finds.
+  private func place(
+    _ site: SharedSite, of stub: Address, _ seed: UInt64, _ code: inout Code
+  ) -> (site: Address, shared: (body: Address, ops: UInt64)) {
+    code.bytes += [UInt8](repeating: 0, count: -code.bytes.count & 7)
+    var random = Randomness(seed: seed ^ 0x0905)
+    let ops = random.next()
+    let padding = SharedSite.opsDistance - 8 - site.bodyOffset
+    code.bytes += word(ops) + [UInt8](repeating: 0, count: padding)
+    let place = code.next
+    code.bytes += site.code(place, stub, EmulatedPlaces.body)
+    return (place, (place + UInt64(site.bodyOffset), ops))
   }
 
   /// What to run a program with.
@@ -103,7 +127,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
           window: window, bytes: item.job.window, frameAddress: EmulatedPlaces.frameAddress,
           returnAddress: EmulatedPlaces.returnAddress, threadPointer: threadPointer,
           arguments: before.arguments,
-          registerFile: (EmulatedPlaces.registerFile(Registers.architecture), before.registerFile)),
+          registerFile: (EmulatedPlaces.registerFile(Registers.architecture), before.registerFile),
+          siteOps: item.shared?.ops ?? 0),
         &coverage)
     } catch let failure as ReferenceFailure {
       return failure.description
@@ -120,6 +145,10 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
 
   /// All registers are as the caller left them for the body, and as the body left them for the caller.
   private func compareRegisters(_ item: Case, _ outcome: Machine.Outcome, _ before: Registers) -> String? {
+    var before = before
+    if let body = item.shared?.body, let register = Registers.sharedSite?.register {
+      before.words[register] = body
+    }
     guard outcome.bodyRan else { return outcome.end.difference(from: before).map { "at the end, " + $0 } }
     var expected = before
     // Called, the body returns to the stub; jumped to, to the stub's caller.

@@ -25,6 +25,8 @@ protocol MachineRegisters {
   mutating func prepareToEnter(stack: Address, returnAddress: Address)
   /// What is to be run before a program, at an address, since the runner cannot set all registers.
   func entry(of program: Address, at address: Address) -> [UInt8]
+  /// The call sites of shared stubs, where there are any.
+  static var sharedSite: SharedSite? { get }
   /// The values of the first six arguments.
   var arguments: InlineArray<6, UInt64> { get }
   /// The words of the register file that a stub entered with these writes, as far as they can be foretold: nil stands for
@@ -51,6 +53,18 @@ extension MachineRegisters {
     let (value, expected) = (String(words[index], radix: 16), String(other.words[index], radix: 16))
     return "\(Self.name(index)): \(value), not \(expected)"
   }
+}
+
+/// How a call site enters a shared stub.
+struct SharedSite {
+  /// From the pointer to the site's ops to the body.
+  static let opsDistance = 16
+  /// Which register has the body's address when the body runs.
+  var register: Int
+  /// The site's code, for an address: it calls the stub at another, and goes to the body at a third.
+  var code: (_ site: Address, _ stub: Address, _ body: Address) -> [UInt8]
+  /// The bytes of the code up to what the stub takes for the body.
+  var bodyOffset: Int
 }
 
 /// Where things stand in the emulated process. Body and return address: see the assembly in Tests/MachineCode.

@@ -97,7 +97,7 @@ struct RandomProgram {
     switch role {
     case .routine: emit(.returnFromRoutine)
     case .returnStub: emit(.leave)
-    case .stub: emit(bodyCalled || random.once(in: 2) ? .leave : .jumpBody)
+    case .stub, .sharedStub: emit(bodyCalled || random.once(in: 2) ? .leave : .jumpBody)
     }
   }
 
@@ -185,8 +185,13 @@ struct RandomProgram {
 
   /// Before anything was changed, and later again: arguments go to the window.
   private mutating func emitArguments() {
-    guard role == .stub else { return }
+    guard role.isAtSite else { return }
     emit(.constant(base, window.start))
+    if role.isShared {
+      let register = target()
+      emit(.siteOps(register))
+      emit(.store(ProbeAddress(base, Int32(random.below(180))), register, .eight))
+    }
     for _ in 0..<(1 + random.below(3)) {
       let register = target()
       emit(.argument(register, random.below(6)))
@@ -396,8 +401,9 @@ struct RandomProgram {
       emit(.loadReturnAddress(target()))
       giveBackReturnAddress()
     }
-    guard role == .stub, !bodyCalled else { return }
+    guard role.isAtSite, !bodyCalled else { return }
     if random.once(in: 2) { emit(.argument(target(), random.below(6))) }
+    if role.isShared { return emit(.siteOps(target())) }
     if writesRegisterFile {
       // The address is none that can be compared.
       let register = target()

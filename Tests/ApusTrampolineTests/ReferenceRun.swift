@@ -23,6 +23,8 @@ struct ReferenceRun {
     var arguments: InlineArray<6, UInt64>
     /// Where the register file is, and its first words, as far as they are general registers.
     var registerFile: (address: UInt64, words: [UInt64])
+    /// What the pointer before the call site says.
+    var siteOps: UInt64 = 0
   }
 
   /// Runs a program, which must put its return address back.
@@ -37,6 +39,7 @@ struct ReferenceRun {
     var interpreter = ProbeInterpreter(
       linked.entry(index), of: linked, threadPointer: start.threadPointer, frameAddress: start.frameAddress,
       arguments: start.arguments, registerFile: start.registerFile.address, time: 1 << 40)
+    interpreter.siteOps = start.siteOps
     bodyRan = false
     steps: for step in 0... {
       guard step < 100_000 else {
@@ -96,7 +99,8 @@ struct ProgramBatch {
   var routines: [(symbol: ProbeSymbol, program: ProbeProgram)] = []
   var items: [Item] = []
 
-  init(_ batch: Int, programs count: Int, window: ProgramWindow) throws {
+  /// - Parameter sharesStubs: whether some of the stubs are of many functions.
+  init(_ batch: Int, programs count: Int, window: ProgramWindow, sharesStubs: Bool = false) throws {
     for index in 0..<4 {
       let symbol = ProbeSymbol(rawValue: "r\(index)")
       var maker = RandomProgram(
@@ -106,7 +110,12 @@ struct ProgramBatch {
     }
     for index in 0..<count {
       let seed = UInt64(batch) << 32 | UInt64(index) << 16 | 2
-      let role: ProbeProgram.Role = index % 5 == 4 ? .returnStub : .stub
+      let role: ProbeProgram.Role =
+        switch index % 5 {
+        case 3 where sharesStubs: .sharedStub(opsDistance: SharedSite.opsDistance)
+        case 4: .returnStub
+        default: .stub
+        }
       var maker = RandomProgram(seed: seed, role: role, window: window, routines: routines.map(\.symbol))
       items.append(Item(program: maker.make("p\(batch).\(index)"), seed: seed))
     }
@@ -125,7 +134,7 @@ struct ProgramBatch {
   func count(_ coverage: inout Coverage, argumentRegisters: [ProbeRegister]) {
     coverage.count("role routine")
     for item in items {
-      coverage.count("role \(item.program.role)")
+      coverage.count(item.program.role.isShared ? "role sharedStub" : "role \(item.program.role)")
       var named: ProbeRegisterSet = []
       for instruction in item.program.instructions {
         if case .callBody = instruction { break }

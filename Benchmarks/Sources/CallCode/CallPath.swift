@@ -25,21 +25,24 @@ struct CallPath: Sendable {
   /// All of them, cheap ones first.
   static let all: [CallPath] = [
     CallPath(
-      name: "count", stub: { .countStub(function: function, environment: $0) }, events: { _ in 0 }, counted: 1
+      name: "count", stub: { .countStub(function: .one(function), environment: $0) }, events: { _ in 0 },
+      counted: 1
     ),
     CallPath(
-      name: "entry, untimed", stub: { .entryStub(function: function, environment: $0) }, events: { _ in 1 }),
+      name: "entry, untimed", stub: { .entryStub(function: .one(function), environment: $0) },
+      events: { _ in 1 }),
     CallPath(
-      name: "entry, timed", isTimed: true, stub: { .entryStub(function: function, environment: $0) },
+      name: "entry, timed", isTimed: true, stub: { .entryStub(function: .one(function), environment: $0) },
       events: { _ in 1 }),
     CallPath(
       name: "graph, untimed",
-      stub: { .graphStub(function: function, options: .init(), environment: $0) }, events: { _ in 2 }),
+      stub: { .graphStub(function: .one(function), options: .init(), environment: $0) }, events: { _ in 2 }),
     CallPath(
       name: "graph, timed", isTimed: true,
-      stub: { .graphStub(function: function, options: .init(), environment: $0) }, events: { _ in 2 }),
+      stub: { .graphStub(function: .one(function), options: .init(), environment: $0) }, events: { _ in 2 }),
     CallPath(
-      name: "entry with handler", stub: { _ in .entryHandlerStub(function: function, handler: handler) },
+      name: "entry with handler",
+      stub: { _ in .entryHandlerStub(function: .one(function), handler: handler) },
       events: { _ in 0 }),
     CallPath(
       name: "regs with handler",

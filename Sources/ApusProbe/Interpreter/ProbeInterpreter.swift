@@ -53,6 +53,8 @@ package struct ProbeInterpreter: Sendable {
   package var arguments: InlineArray<6, UInt64>
   /// Where the call's register file is, which is in memory before the first step; for stubs.
   package var registerFile: UInt64
+  /// Where the call site's ops are; for shared stubs.
+  package var siteOps: UInt64 = 0
   /// What the next timestamp reads.
   package var time: UInt64
   /// What a timestamp adds to ``time``.
@@ -231,6 +233,7 @@ package struct ProbeInterpreter: Sendable {
     case .argument(let d, let place): self[d] = (0..<6).contains(place) ? arguments[place] : poison()
     case .setArgument(let place, let s): if (0..<6).contains(place) { arguments[place] = self[s] }
     case .registerFile(let d): self[d] = registerFile
+    case .siteOps(let d): self[d] = siteOps
     case .call:
       calls.append(
         Return(

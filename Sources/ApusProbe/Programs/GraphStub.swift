@@ -36,8 +36,10 @@ extension ProbeProgram {
   /// finds a frame open exactly if its entry is an event and its return is none, and may leave other windows, by a jump
   /// too. Where there is no room, the slow paths do it all; a return address that an entry has left in the mirror is cleared by
   /// ``Routine/enter`` if the call is lost.
+  ///
+  /// With a minimum duration a stub is of one function: a return must know whose entry it may take back.
   package static func graphStub(
-    function: UInt32, options: StubOptions, environment: ProbeEnvironment
+    function: StubFunction, options: StubOptions, environment: ProbeEnvironment
   ) -> ProbeProgram {
     var b = ProgramBuilder()
     let slow = b.label()
@@ -49,6 +51,7 @@ extension ProbeProgram {
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
     if options.root != .everywhere { b.rootFilter(isRoot: options.root == .root, pass: pass) }
     let entry = b.here()
+    b.findOps(function)
     b.emit(.frameAddress(.v2))
     b.branch(.v2, .below, .at(.v1, ThreadContext.windowLow), slow)
     b.load(.v3, .v1, ThreadContext.current)
@@ -61,17 +64,17 @@ extension ProbeProgram {
       b.load(.v3, .v1, ThreadContext.depth)
       b.branch(.v3, .aboveOrEqual, .immediate(limit), pass)
     }
-    b.storeConstant(.v0, StackChunk.frame, word(.return, function))
+    b.storeWord(.v0, StackChunk.frame, .return, function, scratch: .v3)
     b.emit(.loadReturnAddress(.v3))
     b.store(.v0, StackChunk.returnAddress, .v3)
     b.load(.v3, .v1, ThreadContext.position)
     b.branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), slow)
     if environment.isTimed {
-      b.stampedWord(.v2, low: .immediate(word(.entry, function)), environment, scratch: .v0)
+      b.stampedWord(.v2, low: b.word(.entry, function), environment, scratch: .v0)
       b.store(.v3, 0, .v2)
       b.emit(.frameAddress(.v2))
     } else {
-      b.storeConstant(.v3, 0, word(.entry, function))
+      b.storeWord(.v3, 0, .entry, function, scratch: .v0)
     }
     b.emit(.prefetchForStore(ProbeAddress(.v3, 1024)))
     b.deepen(.v0, by: 1, environment)
@@ -87,7 +90,7 @@ extension ProbeProgram {
     b.homeContext(environment)
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slowExit)
     let exit = b.label()
-    if environment.minimumTicks > 0 {
+    if environment.minimumTicks > 0, case .one(let function) = function {
       b.shortReturn(function, options, environment, long: exit, slow: slowExit)
     }
     b.place(exit)
@@ -126,7 +129,7 @@ extension ProbeProgram {
     }
 
     b.place(slow)
-    b.constant(.v0, UInt64(function))
+    b.number(.v0, function)
     b.emit(.frameAddress(.v2))
     b.emit(.loadReturnAddress(.v3))
     b.call(.enter)
@@ -141,12 +144,7 @@ extension ProbeProgram {
     b.call(.exit)
     b.emit(.storeReturnAddress(.v3))
     b.emit(.leave)
-    return b.program("graph", .stub)
-  }
-
-  /// An event's word without its time, as an immediate.
-  private static func word(_ kind: EventWord.Kind, _ function: UInt32) -> Int32 {
-    Int32(EventWord(kind, function: function, time: 0).rawValue)
+    return b.program("graph", function.role)
   }
 
   /// Where a frame returns to whose return needs the slow path.
@@ -225,7 +223,7 @@ extension ProgramBuilder {
   ///
   /// The context is in v1; changes v0, v2 and v3.
   fileprivate mutating func tailCall(
-    _ function: UInt32, _ environment: ProbeEnvironment, otherwise slow: ProbeLabel
+    _ function: StubFunction, _ environment: ProbeEnvironment, otherwise slow: ProbeLabel
   ) {
     let begin = here()
     emit(.frameAddress(.v2))
@@ -235,8 +233,7 @@ extension ProgramBuilder {
     subtract(.v3, .v0)
     constant(.v0, environment.arena.count)
     branch(.v3, .aboveOrEqual, .v0, slow)
-    let event = EventWord(.tail, function: function, time: 0).rawValue
-    stampedWord(.v2, low: .immediate(Int32(event)), environment, scratch: .v0)
+    stampedWord(.v2, low: word(.tail, function), environment, scratch: .v0)
     emit(.frameAddress(.v3))
     mirrorEntry(.v0, of: .v3)
     load(.v3, .v1, ThreadContext.position)
@@ -248,7 +245,7 @@ extension ProgramBuilder {
     load(.v2, .v0, StackChunk.frame)
     shiftRight(.v2, StackChunk.hasOuterBit)
     shiftLeft(.v2, StackChunk.hasOuterBit)
-    or(.v2, .immediate(Int32(EventWord(.return, function: function, time: 0).rawValue)))
+    or(.v2, word(.return, function))
     store(.v0, StackChunk.frame, .v2)
     emit(.jumpBody)
   }

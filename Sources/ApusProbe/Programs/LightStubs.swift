@@ -1,6 +1,6 @@
 extension ProbeProgram {
   /// The count level's stub: one counter of this thread goes up by one.
-  package static func countStub(function: UInt32, environment: ProbeEnvironment) -> ProbeProgram {
+  package static func countStub(function: StubFunction, environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let slow = b.label()
     let pass = b.label()
@@ -8,18 +8,24 @@ extension ProbeProgram {
     b.branch(.v0, .notEqual, .at(.v1, ThreadContext.threadPointer), slow)
     b.load(.v2, .v1, ThreadContext.counters)
     b.branch(.v2, .equal, .immediate(0), pass)
-    b.emit(.localAdd(ProbeAddress(.v2, Int32(function) * 8), .immediate(1)))
+    switch function {
+    case .one(let number): b.emit(.localAdd(ProbeAddress(.v2, Int32(number) * 8), .immediate(1)))
+    case .many:
+      b.number(.v3, function)
+      b.addShifted(.v2, .v3, 3)
+      b.emit(.localAdd(ProbeAddress(.v2), .immediate(1)))
+    }
     b.place(pass)
     b.emit(.jumpBody)
     b.place(slow)
-    b.constant(.v0, UInt64(function))
+    b.number(.v0, function)
     b.call(.count)
     b.emit(.jumpBody)
-    return b.program("count", .stub)
+    return b.program("count", function.role)
   }
 
   /// The entry level's stub: one event a call.
-  package static func entryStub(function: UInt32, environment: ProbeEnvironment) -> ProbeProgram {
+  package static func entryStub(function: StubFunction, environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let slow = b.label()
     b.homeContext(environment)
@@ -27,22 +33,22 @@ extension ProbeProgram {
     b.appendFunctionEvent(.entry, function, environment, full: slow)
     b.emit(.jumpBody)
     b.place(slow)
-    b.constant(.v0, UInt64(function))
+    b.number(.v0, function)
     b.call(.logEntry)
     b.emit(.jumpBody)
-    return b.program("entry", .stub)
+    return b.program("entry", function.role)
   }
 
   /// Calls a handler on the entry path: the routine `handler` finds the function in v0, the frame address in v2 and the caller's
   /// return address in v3. It sees no other register of the call; what it changes of v0 to v3 is lost.
-  package static func entryHandlerStub(function: UInt32, handler: ProbeSymbol) -> ProbeProgram {
+  package static func entryHandlerStub(function: StubFunction, handler: ProbeSymbol) -> ProbeProgram {
     var b = ProgramBuilder()
-    b.constant(.v0, UInt64(function))
+    b.number(.v0, function)
     b.emit(.frameAddress(.v2))
     b.emit(.loadReturnAddress(.v3))
     b.emit(.call(handler))
     b.emit(.jumpBody)
-    return b.program("entryHandler", .stub)
+    return b.program("entryHandler", function.role)
   }
 
   /// For functions that walk the stack: return addresses are put back first.

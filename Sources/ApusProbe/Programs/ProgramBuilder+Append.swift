@@ -16,12 +16,12 @@ extension ProgramBuilder {
     }
   }
 
-  /// Appends an event whose function is known when the code is generated. Needs the context in v1; changes v0 and v2.
+  /// Appends an event of a stub's function. Needs the context in v1; changes v0 and v2.
   mutating func appendFunctionEvent(
-    _ kind: EventWord.Kind, _ function: UInt32, _ environment: ProbeEnvironment, full: ProbeLabel
+    _ kind: EventWord.Kind, _ function: StubFunction, _ environment: ProbeEnvironment, full: ProbeLabel
   ) {
-    let word = Int32(EventWord(kind, function: function, time: 0).rawValue)
-    stampedWord(.v2, low: .immediate(word), environment, scratch: .v0)
+    findOps(function)
+    stampedWord(.v2, low: word(kind, function), environment, scratch: .v0)
     append(full: full)
   }
 

@@ -14,6 +14,8 @@ struct ARM64Frame {
   static let machine: InlineArray<12, ARM64.Register> = [
     .x9, .x10, .x11, .x12, .x13, .x14, .x15, .x7, .x16, .x17, .x8, .x30,
   ]
+  /// Where the call sites of shared stubs put the caller's return address, and where such a stub keeps the body's: v0's register.
+  static let siteLink = ARM64.Register.x9
   /// For values: operands that have to be loaded or made.
   static let value = ARM64.Register.x16
   static let valueBit: UInt16 = 1 << 8
@@ -37,9 +39,11 @@ struct ARM64Frame {
   /// The bytes of the register file, which lies above what is kept; 0 if there is none.
   private(set) var fileBytes: Int32 = 0
 
-  init(_ needs: RegionNeeds = RegionNeeds()) {
-    registers = Self.order.filter { needs.saved & 1 << UInt16($0) != 0 }.map { Self.machine[$0] }
-    hasLink = needs.saved & Self.linkBit != 0
+  /// - Parameter isShared: whether it is of a stub of many functions, which always keeps x9 and the link register.
+  init(_ needs: RegionNeeds = RegionNeeds(), isShared: Bool = false) {
+    let saved = needs.saved | (isShared ? Self.linkBit | 1 : 0)
+    registers = Self.order.filter { saved & 1 << UInt16($0) != 0 }.map { Self.machine[$0] }
+    hasLink = saved & Self.linkBit != 0
     fileBytes = needs.hasRegisterFile ? Int32(ARM64.registerFile.frameBytes) : 0
   }
 

@@ -10,12 +10,30 @@ extension ARM64Lowering {
   /// Stores what the region uses. A body that has returned left the return address in the shadow map.
   mutating func prologue() {
     if program.role == .returnStub { returnAddress = .shadowMap(0) }
+    if program.role.isShared { returnAddress = .register(9) }
     row()
-    save()
+    save(entering: true)
   }
 
-  private mutating func save() {
-    let registers = frame.registers
+  /// Shared stubs: the body's address into a register.
+  mutating func loadBody(_ d: Register) {
+    let place = frame.registers.firstIndex(of: ARM64Frame.siteLink) ?? 0
+    code.load(d, .sp, UInt32(8 * place), .eight)
+  }
+
+  /// At a shared stub's entry x9 and the link register are put into each other's places: the caller's return address is then where it
+  /// is in any stub, and x9 will be given back as the body's address.
+  private mutating func save(entering: Bool = false) {
+    var registers = frame.registers
+    if entering, program.role.isShared {
+      registers = registers.map {
+        switch $0 {
+        case .link: ARM64Frame.siteLink
+        case ARM64Frame.siteLink: .link
+        default: $0
+        }
+      }
+    }
     known = nil
     if frame.fileBytes > 0 { writeRegisterFile() }
     guard let first = registers.first else { return }
@@ -104,20 +122,32 @@ extension ARM64Lowering {
   /// that the shadow map has the return address.
   mutating func callBody(_ index: Int) {
     restore()
-    returnAddress = .shadowMap(0)
-    row()
-    relocations.append((mark, .body))
-    code.call(0)
+    if program.role.isShared {
+      // Two instructions on.
+      code.address(.link, 2 * ARM64.instructionSize)
+      returnAddress = .shadowMap(0)
+      row()
+      code.return(ARM64Frame.siteLink)
+    } else {
+      returnAddress = .shadowMap(0)
+      row()
+      relocations.append((mark, .body))
+      code.call(0)
+    }
     returnPoints.append(mark)
-    frame = ARM64Frame(outline.needs(at: index + 1))
+    frame = ARM64Frame(outline.needs(at: index + 1), isShared: program.role.isShared)
     save()
   }
 
   /// Gives everything back and goes on with the body.
   mutating func jumpBody() {
     restore()
-    relocations.append((mark, .body))
-    code.jump(0)
+    if program.role.isShared {
+      code.return(ARM64Frame.siteLink)
+    } else {
+      relocations.append((mark, .body))
+      code.jump(0)
+    }
     isReachable = false
   }
 

@@ -65,6 +65,12 @@ extension ARM64Lowering {
       guard (0..<6).contains(argument) else { throw .notAllowed(program: program.name, index: index) }
       code.move(Register.arguments[argument], machine(s))
     case .registerFile(let d): code.add(machine(d), .sp, UInt16(frame.keptBytes))
+    case .siteOps(let d):
+      guard case .sharedStub(let distance) = program.role, (8...256).contains(distance) else {
+        throw .notAllowed(program: program.name, index: index)
+      }
+      loadBody(machine(d))
+      code.load(machine(d), machine(d), unscaled: Int32(-distance), .eight)
     case .call(let symbol): call(symbol)
     case .returnFromRoutine, .leave: leave()
     case .callBody: callBody(index)

@@ -12,6 +12,10 @@ import ApusProbe
 ///   ldp…        before the body is called, jumped to, or the stub left
 /// ```
 ///
+/// A stub of many functions (``ProbeProgram/Role/sharedStub(opsDistance:)``) is entered by `bl` with the caller's return address in
+/// x9. It goes to the body by `ret x9`: a processor that predicts returns finds there what the call site's `bl` has left, and no landing pad
+/// is needed (Arm ARM, D8.4.4: only indirect branches other than returns look for one).
+///
 /// Bodies are entered by `b` and `bl`, which need no landing pad; callers by `ret`. The body must not expect x30 to be
 /// signed: a function that signs it does so behind its call site.
 struct ARM64Lowering: ~Copyable {
@@ -96,7 +100,7 @@ struct ARM64Lowering: ~Copyable {
   /// Writes the whole program.
   mutating func run() throws(LoweringError) -> CodeBlob {
     code.reserve(program.instructions.count * 8 + 64)
-    frame = ARM64Frame(outline.needs(at: 0))
+    frame = ARM64Frame(outline.needs(at: 0), isShared: program.role.isShared)
     prologue()
     for (index, instruction) in program.instructions.enumerated() {
       if case .label = instruction {
@@ -126,7 +130,7 @@ struct ARM64Lowering: ~Copyable {
     known = nil
     guard !isReachable else { return }
     isReachable = true
-    frame = ARM64Frame(outline.needs(at: index))
+    frame = ARM64Frame(outline.needs(at: index), isShared: program.role.isShared)
     cfaOffset = frame.byteCount
     returnAddress = labels[label].returnAddress ?? returnAddress
     row()

@@ -85,6 +85,7 @@ extension PPC64LELowering {
         throw .notAllowed(program: program.name, index: index)
       }
       setArgument(Register.arguments[argument], machine(s))
+    case .siteOps: throw .notAllowed(program: program.name, index: index)
     case .registerFile(let d): code.addImmediate(machine(d), .r1, PPC64LEFrame.fileOffset)
     case .call(let symbol): call(symbol)
     case .returnFromRoutine, .leave: leave()

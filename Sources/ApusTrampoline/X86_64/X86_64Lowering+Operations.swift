@@ -76,6 +76,7 @@ extension X86_64Lowering {
         throw .notAllowed(program: program.name, index: index)
       }
       setArgument(Register.arguments[argument], machine(s))
+    case .siteOps: throw .notAllowed(program: program.name, index: index)
     case .registerFile(let d):
       code.loadEffectiveAddress(machine(d), Memory(.rsp, frame.byteCount - frame.fileBytes))
     case .call(let symbol): call(symbol)

@@ -253,7 +253,7 @@ extension ProbeInstruction {
     case .label, .restartable, .committed, .constant, .move, .shiftLeft, .shiftRight, .addShifted, .jump,
       .threadPointer,
       .pause, .prefetchForStore,
-      .frameAddress, .argument, .registerFile,
+      .frameAddress, .argument, .registerFile, .siteOps,
       .call, .returnFromRoutine:
       false
     case .arithmetic(_, _, let operand), .branch(_, _, let operand, _):

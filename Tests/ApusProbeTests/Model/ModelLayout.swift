@@ -21,6 +21,9 @@ enum ModelLayout {
   static let tokens: UInt64 = 0x60_0000_0000
   /// What the unwinder hands to its functions.
   static let unwinder: UInt64 = 0x65_0000_0000
+  /// The ops of the functions that have a stub in common.
+  static let ops: UInt64 = 0x67_0000_0000
+  static func ops(_ function: Int) -> UInt64 { ops + UInt64(function * CallSiteOps.size) }
   /// How many libraries each thread has opened: the loader's own list.
   static let libraries = unwinder + 0x80
   static let chunkBits: UInt8 = 4
@@ -100,7 +103,7 @@ enum ModelLayout {
       contexts..<contexts + 2 * contextBytes,
       chunkTable..<chunkTable + UInt64(chunkSlots * StackChunk.slotStride),
       mirror..<mirror + UInt64(chunkSlots) << UInt64(StackChunk.mirrorShift),
-      control..<sharedEnd, unwinder..<unwinder + 0x100,
+      control..<sharedEnd, unwinder..<unwinder + 0x100, ops..<ops(ProgramSet.functions),
       edge - stackSize..<edge + 0x100,
       stackTops[1] + neighbour - stackSize..<stackTops[1] + neighbour + 8,
     ]

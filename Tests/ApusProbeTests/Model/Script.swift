@@ -80,6 +80,8 @@ struct Scenario: Sendable {
   var ringEvents = 512
   /// What is special about a function's stub.
   var options: [Int: StubOptions] = [:]
+  /// Whether the functions with odd numbers have a stub of many functions.
+  var sharesStubs = false
   /// Whether the functions with odd numbers are on the regs path.
   var recordsRegisters = false
   /// What the threads run; thread 0 is the one that is interrupted.

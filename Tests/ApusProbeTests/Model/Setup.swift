@@ -20,19 +20,21 @@ struct ProgramSet: Sendable {
       timed: scenario.timed, waits: scenario.waits, stops: scenario.stops, depthLimit: scenario.depthLimit,
       minimumTicks: scenario.minimumTicks)
     stubs = (0..<Self.functions).map {
-      switch scenario.level {
-      case .count: .countStub(function: UInt32($0), environment: environment)
+      let function: StubFunction =
+        scenario.sharesStubs && $0 % 2 == 1 ? .many(opsDistance: 16) : .one(UInt32($0))
+      return switch scenario.level {
+      case .count: .countStub(function: function, environment: environment)
       case .entry where scenario.recordsRegisters && $0 % 2 == 1:
         .entryRegistersStub(
           function: UInt32($0), site: ModelLayout.site($0), environment: environment)
-      case .entry: .entryStub(function: UInt32($0), environment: environment)
+      case .entry: .entryStub(function: function, environment: environment)
       case .graph where scenario.recordsRegisters && $0 % 2 == 1:
         .graphRegistersStub(
           function: UInt32($0), site: ModelLayout.site($0), options: scenario.options[$0] ?? StubOptions(),
           environment: environment)
       case .graph:
         .graphStub(
-          function: UInt32($0), options: scenario.options[$0] ?? StubOptions(), environment: environment)
+          function: function, options: scenario.options[$0] ?? StubOptions(), environment: environment)
       }
     }
     slowReturn = .slowReturn()

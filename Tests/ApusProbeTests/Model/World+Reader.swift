@@ -10,6 +10,10 @@ extension World {
   mutating func read(_ context: Int, isOver: Bool = false) {
     // Nobody reads what a child writes.
     if isChild { return }
+    // It is the same reader.
+    if memory.early?.address == setup.context(context) + UInt64(ThreadContext.consumed) {
+      finishEarlyRead(context)
+    }
     do throws(ProbeFault) {
       let consumed = try take(context, published(isOver: isOver))
       try memory.setGlobal(setup.context(context) + UInt64(ThreadContext.consumed), consumed)

@@ -134,10 +134,12 @@ extension World {
   ) -> ProbeInterpreter {
     var arguments = InlineArray<6, UInt64>(repeating: 0)
     arguments[0] = argument
-    return ProbeInterpreter(
+    var machine = ProbeInterpreter(
       entry, at: index, of: setup.linked, threadPointer: ModelLayout.threadPointers[threads[thread].context],
       frameAddress: frame, arguments: arguments,
       registerFile: frame - UInt64(ModelLayout.registers.frameBytes), seed: frame)
+    if entry.index < ProgramSet.functions { machine.siteOps = ModelLayout.ops(entry.index) }
+    return machine
   }
 
   private mutating func endBody(_ thread: Int, _ fibre: Int, _ top: Int) {

@@ -64,6 +64,11 @@ struct World: Sendable {
   private mutating func prepareShared() throws(ProbeFault) {
     let control = ModelLayout.control
     try memory.setGlobal(control + UInt64(SharedControl.owner), 77)
+    for function in 0..<ProgramSet.functions {
+      for (index, word) in CallSiteOps.words(function: UInt32(function)).enumerated() {
+        try memory.setGlobal(ModelLayout.ops(function) + UInt64(index * 8), word)
+      }
+    }
     try memory.setGlobal(
       control + UInt64(SharedControl.patience),
       setup.patience)

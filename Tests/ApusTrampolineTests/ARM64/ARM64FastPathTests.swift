@@ -16,19 +16,32 @@ struct ARM64FastPathTests {
   }
 
   static let cases: [Case] = [
-    Case(name: "count", program: { .countStub(function: 1000, environment: $0) }, before: 32),
-    Case(name: "entry, untimed", program: { .entryStub(function: 1000, environment: $0) }, before: 33),
+    Case(name: "count", program: { .countStub(function: .one(1000), environment: $0) }, before: 32),
+    Case(name: "entry, untimed", program: { .entryStub(function: .one(1000), environment: $0) }, before: 33),
     Case(
-      name: "entry, timed", program: { .entryStub(function: 1000, environment: $0) }, isTimed: true,
+      name: "entry, timed", program: { .entryStub(function: .one(1000), environment: $0) }, isTimed: true,
       before: 36
     ),
     Case(
-      name: "graph, untimed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
+      name: "graph, untimed",
+      program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
       before: 50, after: 43),
     Case(
-      name: "graph, timed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
+      name: "graph, timed", program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
       isTimed: true, before: 54, after: 50),
+    Case(name: "count, shared", program: { .countStub(function: shared, environment: $0) }, before: 34),
+    Case(
+      name: "entry, shared, timed", program: { .entryStub(function: shared, environment: $0) }, isTimed: true,
+      before: 40),
+    Case(
+      name: "graph, shared, untimed",
+      program: { .graphStub(function: shared, options: .init(), environment: $0) }, before: 55, after: 43),
+    Case(
+      name: "graph, shared, timed",
+      program: { .graphStub(function: shared, options: .init(), environment: $0) }, isTimed: true,
+      before: 59, after: 50),
   ]
+  private static let shared = StubFunction.many(opsDistance: 16)
 
   private func environment(isTimed: Bool) -> ProbeEnvironment {
     ProbeEnvironment(
@@ -83,8 +96,8 @@ struct ARM64FastPathTests {
   func restartable() throws {
     let environment = environment(isTimed: true)
     var programs = Routine.allCases.map { $0.program(environment) }
-    programs.append(.graphStub(function: 5, options: .init(), environment: environment))
-    programs.append(.entryStub(function: 5, environment: environment))
+    programs.append(.graphStub(function: .one(5), options: .init(), environment: environment))
+    programs.append(.entryStub(function: .one(5), environment: environment))
     var ranges = 0
     for program in programs {
       let blob = try Lowering(.arm64).lower(program)

@@ -6,11 +6,18 @@ import ApusTrampoline
 enum ARM64FrameWalk {
   private static let held = CFIRow.ReturnAddress.shadowMap(0)
   private static let link = CFIRow.ReturnAddress.register(30)
+  private static let siteLink = CFIRow.ReturnAddress.register(9)
 
   /// What is wrong with the rows of a program, or nil.
   static func objection(_ blob: CodeBlob, _ role: ProbeProgram.Role) -> String? {
     let steps = ARM64.Decoder().decodeAll(blob.bytes, at: 0).map { step($0, blob) }
-    let start = FrameWalk.State(cfaOffset: 0, places: role == .returnStub ? [held] : [link])
+    let place =
+      switch role {
+      case .returnStub: held
+      case .sharedStub: siteLink
+      case .stub, .routine: link
+      }
+    let start = FrameWalk.State(cfaOffset: 0, places: [place])
     return FrameWalk(start: start, end: .init(cfaOffset: 0, places: [link])).objection(blob, steps)
   }
 
@@ -20,7 +27,12 @@ enum ARM64FrameWalk {
     var step = FrameWalk.Step(offset: offset, size: 4, text: instruction.text)
     step.isFollowed = !instruction.endsPath
     switch instruction.kind {
+    case .return(.x9) where blob.returnPoint == offset + 4:
+      step.callsBody = true
+      step.isFollowed = true
+      step.change = { $0.places = [held] }
     case .return: step.leaves = true
+    case .address(.x30, _, _): step.change = { $0.places.remove(link) }
     case .jump where relocation != nil: step.leaves = true
     case .call where relocation?.target == .body:
       step.callsBody = true
@@ -43,7 +55,8 @@ enum ARM64FrameWalk {
     let isLink = word & 31 == 30
     if change < 0 {
       state.cfaOffset -= change
-      if isLink, state.places.contains(link) { state.places.insert(.memory(-state.cfaOffset)) }
+      let isHere = isLink && state.places.contains(link) || word & 31 == 9 && state.places.contains(siteLink)
+      if isHere { state.places.insert(.memory(-state.cfaOffset)) }
     } else {
       let isThere = state.places.contains(.memory(-state.cfaOffset))
       state.cfaOffset -= change

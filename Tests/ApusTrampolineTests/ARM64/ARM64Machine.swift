@@ -35,6 +35,18 @@ struct ARM64RegisterValues: MachineRegisters {
     return encoder.bytes
   }
 
+  static var sharedSite: SharedSite? {
+    SharedSite(
+      register: 9,
+      code: { site, stub, body in
+        var encoder = ARM64.Encoder()
+        encoder.move(.x9, .x30)
+        encoder.call(Int(Int64(bitPattern: stub &- site)) - encoder.count)
+        encoder.jump(Int(Int64(bitPattern: body &- site)) - encoder.count)
+        return encoder.bytes
+      }, bodyOffset: 8)
+  }
+
   var arguments: InlineArray<6, UInt64> {
     [self[.x0], self[.x1], self[.x2], self[.x3], self[.x4], self[.x5]]
   }

@@ -16,17 +16,18 @@ struct PPC64LEFastPathTests {
   }
 
   static let cases: [Case] = [
-    Case(name: "count", program: { .countStub(function: 1000, environment: $0) }, before: 40),
-    Case(name: "entry, untimed", program: { .entryStub(function: 1000, environment: $0) }, before: 44),
+    Case(name: "count", program: { .countStub(function: .one(1000), environment: $0) }, before: 40),
+    Case(name: "entry, untimed", program: { .entryStub(function: .one(1000), environment: $0) }, before: 44),
     Case(
-      name: "entry, timed", program: { .entryStub(function: 1000, environment: $0) }, isTimed: true,
+      name: "entry, timed", program: { .entryStub(function: .one(1000), environment: $0) }, isTimed: true,
       before: 46
     ),
     Case(
-      name: "graph, untimed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
+      name: "graph, untimed",
+      program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
       before: 63, after: 55),
     Case(
-      name: "graph, timed", program: { .graphStub(function: 1000, options: .init(), environment: $0) },
+      name: "graph, timed", program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
       isTimed: true, before: 66, after: 62),
   ]
 
@@ -86,8 +87,8 @@ struct PPC64LEFastPathTests {
   func restartable() throws {
     let environment = environment(isTimed: true)
     var programs = Routine.allCases.map { $0.program(environment) }
-    programs.append(.graphStub(function: 5, options: .init(), environment: environment))
-    programs.append(.entryStub(function: 5, environment: environment))
+    programs.append(.graphStub(function: .one(5), options: .init(), environment: environment))
+    programs.append(.entryStub(function: .one(5), environment: environment))
     var ranges = 0
     for program in programs {
       let blob = try Lowering(.ppc64le).lower(program)

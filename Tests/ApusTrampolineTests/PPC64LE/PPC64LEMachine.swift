@@ -36,6 +36,8 @@ struct PPC64LERegisterValues: MachineRegisters {
   /// The emulated process goes through the target register, which nobody uses.
   func entry(of program: Address, at address: Address) -> [UInt8] { [] }
 
+  static var sharedSite: SharedSite? { nil }
+
   var arguments: InlineArray<6, UInt64> {
     [self[.r3], self[.r4], self[.r5], self[.r6], self[.r7], self[.r8]]
   }

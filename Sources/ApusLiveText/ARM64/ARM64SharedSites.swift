@@ -1,0 +1,83 @@
+internal import ApusCore
+internal import ApusISA
+
+/// Call sites on arm64 that call a stub which many functions share.
+///
+/// ```
+///                before the function    landing pad   slot
+/// untouched      nop  nop               bti c         nop           nop
+/// prepared       the address of the     the same      mov x9, x30   nop
+/// enabled        site's ops             the same      mov x9, x30   bl stub
+/// ```
+/// The stub finds the ops by its return address, which is the body's. What x9 has where the function is entered is lost, so only
+/// functions are taken of which it is proven that nobody needs it: see ``canOverwriteLink(_:at:from:)``.
+///
+/// 1. untouched → prepared: both halves and the pointer are written while no thread can run in the function, since
+///    neither a nop that becomes a `mov` nor two instructions at a time are among what other threads may execute meanwhile (Arm
+///    ARM, B2.2.5). A thread that stands between the halves, stopped, goes on at the slot (``resumption(of:slot:)``).
+/// 2. prepared ↔ enabled: one aligned store of four bytes, the second half's, at any time. The stub and the ops have been written, and the
+///    caches maintained, before.
+enum ARM64SharedSites: SharedSiteTable {
+  static let slotBytes = 2 * ARM64.instructionSize
+  static let branchOffset = ARM64.instructionSize
+
+  static func prepared(slot: Address, stub: Address) -> [UInt8]? {
+    guard branch(slot: slot, stub: stub) != nil else { return nil }
+    var encoder = ARM64.Encoder()
+    encoder.move(.x9, .x30)
+    encoder.hint(.noOperation)
+    return encoder.bytes
+  }
+
+  static func branch(slot: Address, stub: Address) -> [UInt8]? {
+    let distance = Int64(bitPattern: stub &- (slot &+ UInt64(branchOffset)))
+    guard slot & 3 == 0, ARM64.branchReaches(distance, width: ARM64.Reach.branch) else { return nil }
+    var encoder = ARM64.Encoder()
+    encoder.call(Int(distance))
+    return encoder.bytes
+  }
+
+  static func resumption(of programCounter: Address, slot: Address) -> Address {
+    programCounter == slot &+ UInt64(branchOffset) ? slot : programCounter
+  }
+
+  /// Whether it is proven that nobody needs what x9 has when the function is entered. Two things show it:
+  ///
+  /// - On no way through the function is x9 read before it is written: it is no argument. (What the function calls is
+  ///   given no argument in x9 by any convention.)
+  /// - On some way it is written, without having been saved: so the function does not keep it, and no caller has anything in it
+  ///   across the call. Callers of `preserve_most` functions do (LLVM language reference), and such a function reads x9, to save
+  ///   it, before it writes it.
+  static func canOverwriteLink(_ code: [UInt8], at address: Address, from body: Address) -> Bool {
+    let decoder = ARM64.Decoder()
+    let x9: UInt32 = 1 << 9
+    var seen: Set<Address> = []
+    var work = [body]
+    var isOverwritten = false
+    while let place = work.popLast() {
+      guard place >= address, place &- address < UInt64(code.count), seen.insert(place).inserted else {
+        continue
+      }
+      guard let instruction = decoder.decode(code[Int(place &- address)...], at: place) else { return false }
+      if case .trap = instruction.kind { continue }
+      guard let use = instruction.registerUse, use.reads & x9 == 0 else { return false }
+      if use.writes & x9 != 0 {
+        isOverwritten = true
+        continue
+      }
+      if let target = instruction.relativeTarget, instruction.isBranch { work.append(target) }
+      if !instruction.endsPath { work.append(instruction.next) }
+    }
+    return isOverwritten
+  }
+}
+
+extension ARM64.Instruction {
+  /// Whether it may go on at its target, in the same function.
+  fileprivate var isBranch: Bool {
+    switch kind {
+    case .jump, .branch, .compareZero, .testBit: true
+    default: false
+    }
+  }
+}
