@@ -20,6 +20,7 @@ import far  # noqa: E402
 import lua  # noqa: E402
 import machine  # noqa: E402
 import remote  # noqa: E402
+import shared  # noqa: E402
 from bench import Failure  # noqa: E402
 
 
@@ -30,7 +31,7 @@ def tests(options):
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch)
         for test in remote.TESTS + far.REMOTE:
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch, options.apus)
-    for test in arm64.TESTS + far.TESTS + lua.TESTS:
+    for test in arm64.TESTS + far.TESTS + lua.TESTS + shared.TESTS:
         yield f"arm64_{test.__name__[5:]}", lambda test=test: test(options.apus, options.apus_arm64)
 
 

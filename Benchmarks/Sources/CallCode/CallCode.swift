@@ -34,7 +34,7 @@ struct CallCode {
       let pointer = UInt64(arguments[2], radix: 16)
     else { throw Failure(description: "usage: CallCode ARCHITECTURE THREAD-POINTER DIRECTORY") }
     let generator = CallCode(state: state, memory: CallMemory(threadPointer: pointer))
-    for (index, path) in CallPath.all.enumerated() {
+    for (index, path) in CallPath.all(state.architecture).enumerated() {
       print(try generator.write(path, to: "\(arguments[3])/\(state.architecture)-\(index).in"))
     }
   }
@@ -97,12 +97,31 @@ struct CallCode {
       next = (next + UInt64(blob.bytes.count) + 63) & ~63
     }
     guard let stub = places.last else { throw Failure(description: "no code") }
+    let site = next + UInt64(CallSiteOps.size) + 8
     var bytes: [UInt8] = []
     for (blob, address) in places {
       bytes += [UInt8](repeating: 0, count: Int(address - Self.code) - bytes.count)
-      bytes += try blob.placed(at: address, body: Self.body) { symbols[$0] }
+      let body = path.sequence == nil ? Self.body : site + UInt64(SiteSequence.bodyOffset)
+      bytes += try blob.placed(at: address, body: body) { symbols[$0] }
     }
-    return (bytes, stub.address, stub.blob.bytes.count)
+    guard let sequence = path.sequence else { return (bytes, stub.address, stub.blob.bytes.count) }
+    bytes += [UInt8](repeating: 0, count: Int(next - Self.code) - bytes.count)
+    bytes += Self.site(sequence, at: site, ops: next, stub: path.isEnabled ? stub.address : nil)
+    return (bytes, site, stub.blob.bytes.count)
+  }
+
+  /// A call site with its ops at `ops`, the pointer to them, the sequence at `site`, and a jump to the body.
+  private static func site(
+    _ sequence: SiteSequence, at site: Address, ops: Address, stub: Address?
+  ) -> [UInt8] {
+    var bytes = (CallSiteOps.words(function: CallPath.function) + [ops]).flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
+    }
+    bytes += sequence.code(at: site, stub: stub)
+    let place = ops + UInt64(bytes.count)
+    var jump = ARM64.Encoder()
+    jump.jump(Int(Int64(bitPattern: body &- place)))
+    return bytes + jump.bytes
   }
 }
 

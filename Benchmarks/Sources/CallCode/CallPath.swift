@@ -1,3 +1,4 @@
+import ApusCore
 import ApusISA
 import ApusProbe
 
@@ -11,6 +12,9 @@ struct CallPath: Sendable {
   var events: @Sendable (RegisterRecord) -> Int
   /// How much the thread's counter goes up.
   var counted = 0
+  /// What leads to the stub, if that is counted too; and whether it does, or is disabled.
+  var sequence: SiteSequence?
+  var isEnabled = true
 
   /// The function that is called.
   static let function: UInt32 = 1000
@@ -22,8 +26,33 @@ struct CallPath: Sendable {
     ProbeProgram(name: handler.rawValue, role: .routine, instructions: [.returnFromRoutine])
   }
 
-  /// All of them, cheap ones first.
-  static let all: [CallPath] = [
+  /// All of them on an architecture.
+  static func all(_ architecture: Architecture) -> [CallPath] {
+    architecture == .arm64 ? paths + SiteSequence.allCases.flatMap { sequences($0) } : paths
+  }
+
+  /// A call with the sequence that leads to the stub.
+  private static func sequences(_ sequence: SiteSequence) -> [CallPath] {
+    let called = sequence.function(function)
+    let entry: @Sendable (ProbeEnvironment) -> ProbeProgram = {
+      sequence.adapted(.entryStub(function: called, environment: $0))
+    }
+    return [
+      CallPath(
+        name: "\(sequence.rawValue): disabled", stub: entry, events: { _ in 0 }, sequence: sequence,
+        isEnabled: false),
+      CallPath(
+        name: "\(sequence.rawValue): count",
+        stub: { sequence.adapted(.countStub(function: called, environment: $0)) }, events: { _ in 0 },
+        counted: 1, sequence: sequence),
+      CallPath(
+        name: "\(sequence.rawValue): entry, timed", isTimed: true, stub: entry, events: { _ in 1 },
+        sequence: sequence),
+    ]
+  }
+
+  /// Those of one stub for each function, cheap ones first.
+  private static let paths: [CallPath] = [
     CallPath(
       name: "count", stub: { .countStub(function: .one(function), environment: $0) }, events: { _ in 0 },
       counted: 1
