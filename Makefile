@@ -4,7 +4,7 @@
 #   make build          build .build/release/apus
 #   make test           all tests (what .ci/run calls)
 #   make models         the model of the append protocol, with spin
-#   make machines       boot arm64 and ppc64le machines, build apus for arm64, run both (cached in ~/.cache/apus)
+#   make machines       of these, what runs in machines of arm64 and ppc64le (packages are kept in ~/.cache/apus)
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
 #   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
@@ -96,7 +96,8 @@ cross-compiler:
 
 machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
-test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke
+test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke \
+  machine-images cross-compiler arm64 arm64-tests machine-tests
 	@printf '\n==> All tests passed\n'
 
 demo: setup build

@@ -5,8 +5,9 @@
 
 APUS is this machine's, which lists the call sites; --arm64 is the one that records (default: what build-arm64.sh makes).
 The programs are built by the cross compilers. Checked as in run.py; what callgrind would count there is taken from its
-counts of the same source here, by name. Programs that only an x86_64 compiler takes are listed as such. The emulated
-processor is some 30 times slower than this one: all programs at all levels take more than an hour.
+counts of the same source here, by name, or (`counts[arm64]: emulator`) from the user-mode emulator's count of the very
+program, by address. Programs that only an x86_64 compiler takes are listed as such. The emulated processor is some 30 times
+slower than this one: all programs at all levels take more than an hour.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 import call_sites  # noqa: E402
+import emulated  # noqa: E402
 import programs  # noqa: E402
 import run  # noqa: E402
 
@@ -33,7 +35,12 @@ PACE = 25
 PROTECTION = ("-fcf-protection=full", "-mbranch-protection=standard")
 
 
-def cross(command):
+# Call sites, and those whose stubs functions may share.
+ENTRIES = ["-fpatchable-function-entry=2"]
+SHARED_ENTRIES = ["-fpatchable-function-entry=4,2", "-falign-functions=16"]
+
+
+def cross(command, sites):
     """The same command for arm64's compiler."""
     words = shlex.split(command)
     name = os.path.basename(words[0])
@@ -43,19 +50,21 @@ def cross(command):
     if entries not in ([], ["-fpatchable-function-entry=0"]):
         raise programs.BuildError("its call sites are x86_64's")
     if not entries:
-        words.insert(1, "-fpatchable-function-entry=2")
+        words[1:1] = sites
     words = [PROTECTION[1] if w == PROTECTION[0] else w for w in words]
     return shlex.join(w for w in words if not w.startswith(FOREIGN_FLAGS))
 
 
-def build(program, cache):
-    """Builds one program for arm64, which must have been built for this machine before."""
-    program.command = cross(program.command)
-    program.libraries = [[name, cross(command)] for name, command in program.libraries]
+def build(program, cache, sites):
+    """Builds one program for arm64; its directives are arm64's, where it has such."""
+    own = {key.removesuffix("[arm64]"): value for key, value in program.directives.items() if key.endswith("[arm64]")}
+    program.directives = {**program.directives, **own}
+    program.command = cross(program.command, sites)
+    program.libraries = [[name, cross(command, sites)] for name, command in program.libraries]
     programs.build(program, cache)
 
 
-def script(chosen, levels, limit, time):
+def script(chosen, levels, limit, time, more):
     """What the machine runs: every program at every level, each with its outputs and what apus says of the trace. After
     `time` seconds no more programs are begun."""
     lines = ["cd /job"]
@@ -67,7 +76,7 @@ def script(chosen, levels, limit, time):
         for level in ["untraced", *levels]:
             before = ""
             if level != "untraced":
-                options = list(run.LEVELS[level])
+                options = run.LEVELS[level] + more
                 if level.endswith("-regs"):
                     options += ["--regs", program.directive("regs", "*")]
                 before = shlex.join(["/job/apus", "record", "-o", "/tmp/trace", *options, "--"]) + " "
@@ -115,6 +124,28 @@ def outcome(directory, level):
     return programs.Result(status, read("out"), read("err"), 0, status == 137)
 
 
+def check_addresses(program, rows, lossy):
+    """Each function's calls against the emulator's count of the same file, both ways."""
+    cache = os.path.join(os.path.dirname(program.path), "emulated.json")
+    if not os.path.exists(cache):
+        counted = emulated.counts([program.path, *program.arguments], program.status)
+        with open(cache, "w") as file:
+            json.dump([[address, names, calls] for address, (names, calls) in counted.items()], file)
+    with open(cache) as file:
+        expected = {address: (names, calls) for address, names, calls in json.load(file)}
+    seen = {}
+    for row in rows:
+        label = f"{row['name']} at {os.path.basename(row['path'])}+{row['address']}"
+        address = run.number(row["address"])
+        if os.path.basename(row["path"]) != program.stem or address not in expected:
+            raise run.Failure(f"{label}: unknown to the emulator's count")
+        seen[address] = seen.get(address, 0) + run.number(row["calls"]) + (run.number(row.get("lost", 0)) if lossy else 0)
+    lines = run.wrong_counts({f"{'/'.join(names)} at {address:#x}": calls for address, (names, calls) in expected.items()},
+                             {f"{'/'.join(expected[address][0])} at {address:#x}": calls for address, calls in seen.items()})
+    if lines:
+        raise run.Failure("\n".join(["report counts", *lines]))
+
+
 def check_counts(tool, program, own, here, lossy):
     """As run.py does it, by name: callgrind's counts are those of this machine's build."""
     rows = tool.json("report", "trace")
@@ -123,6 +154,9 @@ def check_counts(tool, program, own, here, lossy):
         calls = run.number(row["calls"]) + (run.number(row.get("lost", 0)) if lossy else 0)
         names[row["name"]] = names.get(row["name"], 0) + calls
     wanted = run.stated(program, own)
+    if program.counts == "emulator":
+        check_addresses(program, rows, lossy)
+        names = {name: calls for name, calls in names.items() if name in wanted}
     if program.counts == "callgrind":
         known = run.by_name(run.expectation(here, os.path.join(os.path.dirname(here.path), "callgrind.json")))
         # The name of what a resolver chooses is its second one.
@@ -180,6 +214,7 @@ def main():
     parser.add_argument("--levels", default=",".join(run.LEVELS))
     parser.add_argument("--timeout", type=int, default=600, help="of the machine, in seconds (600)")
     parser.add_argument("--limit", type=int, default=60, help="of one run in the machine, in seconds (60)")
+    parser.add_argument("--shared", action="store_true", help="functions share their stubs, where they can")
     parser.add_argument("--processors", type=int, default=2)
     parser.add_argument("--cpu", default="cortex-a57",
                         help="processor (cortex-a57); max,pauth-impdef=on signs return addresses and has landing pads")
@@ -192,7 +227,8 @@ def main():
             continue
         seen.add(program.name)
         try:
-            build(program, programs.DEFAULT_CACHE + "-arm64")
+            build(program, programs.DEFAULT_CACHE + ("-arm64-shared" if options.shared else "-arm64"),
+                  SHARED_ENTRIES if options.shared else ENTRIES)
             programs.build(here, programs.DEFAULT_CACHE)
         except programs.BuildError as error:
             foreign.append((program.name, str(error)))
@@ -210,7 +246,8 @@ def main():
             source = os.path.dirname(program.path)
             shutil.copytree(source, os.path.join(job, "programs", os.path.basename(source)))
         with open(os.path.join(job, "run.sh"), "w") as file:
-            file.write(script(chosen, levels, options.limit, options.timeout * 2 // 3))
+            more = ["--shared-stubs"] if options.shared else []
+            file.write(script(chosen, levels, options.limit, options.timeout * 2 // 3, more))
         answer = subprocess.run(
             [os.path.join(TOP, "Tools", "machines", "run-in-machine"), "arm64", "--smp", str(options.processors), "--cpu", options.cpu,
              "--memory", "2048", "--timeout", str(options.timeout), "--out", out, job, "sh", "run.sh"])

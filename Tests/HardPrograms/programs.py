@@ -3,12 +3,14 @@
 Directives are comment lines at the top of a source:
   // build: COMPILER FLAGS             the program; -g and -fpatchable-function-entry=5 are added, $OUT is its directory
   // also[VARIANT]: COMPILER FLAGS     the same source, built otherwise
+  // KEY[VARIANT]: VALUE               a directive of that variant alone; [arm64]: of arm64's machine
   // library: NAME COMPILER FLAGS      a shared library from the same source, beside the program
   // may-lose: WHY                     calls that cannot be recorded are counted as lost, under wait too
   // opens: NAME...                    libraries that the program opens and closes itself
   // args: ARGUMENTS
-  // status: N    // status[VARIANT]: N    // status-traced: N
-  // counts: callgrind|listed|none     callgrind: every function, by address; listed: `calls` is complete; none: no check
+  // status: N    // status-traced: N
+  // counts: callgrind|listed|none     callgrind: every function, by address; listed: `calls` is complete; none: no check;
+                                       arm64 only: `emulator`, which counts every function by address
   // calls: NAME=N ...                 calls by demangled name, summed over modules; N may be `own` (the program counts
                                        itself) or `any`
   // regs: GLOB                        functions whose registers are recorded at the levels for that; default: all

@@ -2,6 +2,7 @@
 // also[clang]: clang++ -O2 -std=c++17
 // also[o1]: g++ -O1 -std=c++17
 // counts: callgrind
+// counts[arm64]: emulator
 // A larger C++ program, as C++ is written: containers, strings, streams, algorithms, function objects, variants, shared
 // pointers, class hierarchies, and exceptions as part of its ordinary course. An expression evaluator over generated input.
 //   templates [COUNT]

@@ -4,11 +4,12 @@ import collections
 import json
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 import remote
 from arm64 import with_apus
-from bench import Job, check, equal, tail
+from bench import TOP, Job, check, equal, tail
 
 # Functions that write x9, in several shapes, and some of which that is not proven; who was called how often is printed.
 PROGRAM = r"""
@@ -228,4 +229,14 @@ def test_sequences_written_under_threads(_, apus_arm64):
         check(ended.status == 0 and len(ended.out.splitlines()) == 3, "every call was made, some through the trampoline", ended)
 
 
-TESTS = [test_shared_stubs_in_emulator, test_shared_stubs, test_shared_stubs_are_arm64s, test_sequences_written_under_threads]
+def test_hard_programs_with_shared_stubs(apus, apus_arm64):
+    """Exceptions, every register, returns, tail calls, signals, forks, and callers that keep x9."""
+    only = ["cxx_throw", "registers", "returns", "tail_calls", "signal_timer", "fork_frames", "preserve_most"]
+    command = [sys.executable, TOP / "Tests/HardPrograms/machine.py", apus, "--arm64", apus_arm64, "--first", "--shared",
+               "--levels", "graph"]
+    done = subprocess.run([*command, *(word for name in only for word in ("--only", name))], capture_output=True)
+    check(done.returncode == 0 and f"\n{len(only)} passed, 0 failed".encode() in done.stdout, f"machine.py:\n{tail(done.stdout)}")
+
+
+TESTS = [test_shared_stubs_in_emulator, test_shared_stubs, test_hard_programs_with_shared_stubs, test_shared_stubs_are_arm64s,
+         test_sequences_written_under_threads]
