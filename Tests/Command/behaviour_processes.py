@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from command import Run, check, equal
+from command import Run, check, ended, equal
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
 
@@ -28,7 +28,7 @@ def test_signals_to_apus_reach_the_program(bench):
         process.send_signal(signal.SIGUSR1)
         equal(process.stdout.readline(), f"signal {int(signal.SIGUSR1)}\n")
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = ended(process)
     equal(out, f"signal {int(signal.SIGTERM)}\n", err)
     equal(process.returncode, 44, err)
     equal(bench.trace(trace).calls(), {"main": 1, "say": 5, "on_signal": 4})
@@ -39,7 +39,7 @@ def test_a_signal_that_ends_the_program(bench):
         process, trace = started(bench, "waits")
         process.stdout.readline()
         process.send_signal(number)
-        _, err = process.communicate(timeout=20)
+        _, err = ended(process)
         equal(process.returncode, 128 + number, err)
         equal(bench.trace(trace).calls(), {"main": 1, "say": 1})
 
@@ -54,7 +54,7 @@ def test_a_signal_while_the_program_is_being_set_up(bench):
             _, err = process.communicate(timeout=4)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=20)
+            ended(process)
             check(False, "SIGTERM was lost in attempt", attempt)
         check(process.returncode in (-15, 143, 41, 125), process.returncode, err)
 
@@ -124,7 +124,7 @@ def test_stop_and_continue(bench):
         os.kill(program, signal.SIGCONT)
         equal(process.stdout.readline(), f"signal {int(signal.SIGUSR1)}\n")
     os.kill(program, signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = ended(process)
     equal(process.returncode, 44, err)
     equal(bench.trace(trace).calls(), {"main": 1, "say": 5, "on_signal": 4})
 
@@ -136,7 +136,7 @@ def test_stopping_the_whole_job(bench):
     until("the stop", lambda: state(process.pid) == "T" and state(program) in "tT")
     os.killpg(process.pid, signal.SIGCONT)
     os.kill(program, signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = ended(process)
     equal(process.returncode, 41, err)
     equal(bench.trace(trace).calls(), {"main": 1, "say": 2, "on_signal": 1})
 

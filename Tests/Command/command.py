@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 
@@ -20,6 +21,42 @@ def check(holds, *what):
 
 def equal(got, wanted, what=""):
     check(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def standing(pid):
+    """Where a process, its threads and its children stand: for what hangs."""
+    lines = []
+    for task in sorted(os.listdir(f"/proc/{pid}/task"), key=int):
+        place = f"/proc/{pid}/task/{task}"
+        try:
+            with open(f"{place}/status", encoding="utf-8") as file:
+                status = [line.strip() for line in file if re.match("State|TracerPid|SigPnd|ShdPnd|SigBlk", line)]
+            with open(f"{place}/wchan", encoding="utf-8") as file:
+                wchan = file.read()
+            with open(f"{place}/syscall", encoding="utf-8") as file:
+                call = file.read().split()[:4]
+            with open(f"{place}/children", encoding="utf-8") as file:
+                children = file.read().split()
+        except OSError as error:
+            lines.append(f"{task}: {error}")
+            continue
+        lines.append(f"{task}: {' '.join(status)} in {wchan}, system call {' '.join(call)}")
+        for child in children:
+            lines += [f"  {line}" for line in standing(child)]
+    return lines
+
+
+def ended(process, limit=LIMIT):
+    """What it still says, and its standard error, once it has ended."""
+    try:
+        return process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        try:
+            where = standing(process.pid)
+        except OSError as error:
+            where = [str(error)]
+        process.kill()
+        raise Failure("\n".join(["hangs:", *where])) from None
 
 
 class Run:
