@@ -10,6 +10,7 @@ import argparse
 import fnmatch
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -58,6 +59,8 @@ def main():
     parser.add_argument("--only", default="*")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
+    # As a shell has it, though nohup may have started this: programs inherit it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     directory = tempfile.mkdtemp(prefix="apus-command-")
     os.chmod(directory, 0o755)
     failed = passed = 0
