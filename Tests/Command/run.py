@@ -59,8 +59,10 @@ def main():
     parser.add_argument("--only", default="*")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    # As a shell has it, though nohup may have started this: programs inherit it.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # As a shell at a terminal has them: nohup and a shell's background commands ignore some, and programs inherit that.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     directory = tempfile.mkdtemp(prefix="apus-command-")
     os.chmod(directory, 0o755)
     failed = passed = 0
