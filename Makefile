@@ -4,7 +4,7 @@
 #   make build          build .build/release/apus
 #   make test           all tests (what .ci/run calls)
 #   make models         the model of the append protocol, with spin
-#   make machines       of these, what runs in machines of arm64 and ppc64le (packages are kept in ~/.cache/apus)
+#   make machines       what runs in machines of arm64 and ppc64le, and the unit tests there (packages are kept in ~/.cache/apus)
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
 #   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
@@ -32,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 arm64-tests machine-tests man install uninstall clean
+  exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
 
 all: build
 
@@ -91,13 +91,17 @@ arm64-tests:
 machine-tests:
 	@$(STEP) "In machines of arm64 and ppc64le" python3 Tests/Machines/run.py $(APUS) $(APUS_ARM64)
 
+# Without the unit tests, for which all but the command is compiled once more.
+machine-tests-short:
+	@$(STEP) "In machines of arm64 and ppc64le" python3 Tests/Machines/run.py $(APUS) $(APUS_ARM64) --without '*unit_tests'
+
 cross-compiler:
 	@$(STEP) "gcc 14 for ppc64le" Tools/machines/ppc64le-gcc --version
 
 machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
 test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke \
-  machine-images cross-compiler arm64 arm64-tests machine-tests
+  machine-images cross-compiler arm64 machine-tests-short
 	@printf '\n==> All tests passed\n'
 
 demo: setup build

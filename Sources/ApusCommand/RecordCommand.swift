@@ -49,7 +49,7 @@ package struct RecordCommand: ParsableCommand {
   var onFull = Policy.wait
   @Flag(
     help:
-      "On arm64, let functions whose call sites have room before them (-fpatchable-function-entry=4,2) and do not need x9 share a trampoline: less memory, a little slower."
+      "On arm64, let functions whose call sites have room before them (-fpatchable-function-entry=4,2) and do not need x9 (nor does the whole program, as with -ffixed-x9) share a trampoline: less memory, a little slower."
   )
   var sharedStubs = false
   @Option(

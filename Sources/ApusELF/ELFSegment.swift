@@ -32,6 +32,8 @@ package struct ELFSegment: Sendable, Hashable {
   package var isLoaded: Bool { type == SegmentType.load }
   /// Whether it is text (PF_X).
   package var isExecutable: Bool { flags & 1 != 0 }
+  /// Whether the process may read it.
+  package var isReadable: Bool { flags & 4 != 0 }
   /// The addresses that it takes up when loaded as linked; cut off at the end of the address space.
   package var addresses: AddressRange {
     AddressRange(address, address.addingReportingOverflow(memorySize).overflow ? .max : address + memorySize)

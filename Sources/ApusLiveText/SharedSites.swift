@@ -6,13 +6,15 @@ package protocol SharedSiteTable: SendableMetatype {
   static var slotBytes: Int { get }
   /// Where in the slot the branch stands, which alone is written to enable and to disable.
   static var branchOffset: Int { get }
+  /// How far before the body the pointer may be, in bytes.
+  static var reachOfPointer: UInt64 { get }
   /// A prepared slot's bytes; nil if the stub is out of reach.
   static func prepared(slot: Address, stub: Address) -> [UInt8]?
   /// The branch to the stub; nil if that is out of reach.
   static func branch(slot: Address, stub: Address) -> [UInt8]?
   /// Where a stopped thread goes on when the slot becomes prepared.
   static func resumption(of programCounter: Address, slot: Address) -> Address
-  /// Whether it is proven, by the function's code, that the register in which the slot puts the caller's return address is needed by
+  /// Whether the function's code shows that the register in which the slot puts the caller's return address is needed by
   /// nobody.
   ///
   /// - Parameter body: the address where the function goes on behind the slot.
@@ -33,16 +35,17 @@ package struct SharedSite: Sendable {
   ///   - entry: the first of `bytesBefore` bytes of nops before the function.
   ///   - nops: how many bytes of nops the slot has.
   ///   - code: the function's, from `function` on.
-  /// - Returns: nil where the architecture has no shared stubs, the nops leave no room, or it is not proven that the
+  /// - Returns: nil where the architecture has no shared stubs, the nops leave no room, or the code does not show that the
   ///   register is free that such a site needs.
   package init?(
     _ architecture: Architecture, slot: Address, nops: Int, entry: Address, bytesBefore: Int, code: [UInt8],
     function: Address
   ) {
     guard let table = architecture.sharedSites, nops >= table.slotBytes else { return nil }
-    let pointer = (entry &+ 7) & ~7
+    // The last eight aligned bytes: the stub's instruction that loads them does not reach far.
+    let pointer = (entry &+ UInt64(bytesBefore) &- 8) & ~7
     let body = slot &+ UInt64(table.slotBytes)
-    guard pointer >= entry, pointer &+ 8 <= entry &+ UInt64(bytesBefore), pointer < slot,
+    guard bytesBefore >= 8, pointer >= entry, body &- pointer <= table.reachOfPointer,
       table.canOverwriteLink(code, at: function, from: body)
     else { return nil }
     self.table = table

@@ -153,6 +153,9 @@ extension RecordSession {
     _ site: CallSite, _ function: FunctionSymbol, _ module: FoundModule, _ target: ProcessMemory
   ) throws(RecordError) -> SharedSite? {
     guard options.sharesStubs else { return nil }
+    // The stub reads the pointer to the ops there.
+    let text = module.image.image.segments.first { $0.isLoaded && $0.addresses.contains(site.slot) }
+    guard text?.isReadable == true else { return nil }
     let code: [UInt8]
     do throws(ELFError) {
       code = try module.image.image.bytes(at: function.address, upTo: function.size)

@@ -52,6 +52,7 @@ import Testing
     #expect(made(Self.free, before: 4) == nil, "no room for a pointer")
     #expect(made(Self.free, function: 0x40_100c) == nil, "the pointer would not be aligned")
     #expect(made(Self.free, function: 0x40_100c, before: 12)?.pointer == 0x40_1000)
+    #expect(made(Self.free, before: 272)?.pointer == 0x40_1008, "the nearest")
     #expect(made(Self.free, architecture: .x86_64) == nil && made(Self.free, architecture: .ppc64le) == nil)
   }
 
@@ -67,7 +68,19 @@ import Testing
     ("ldr x9, [x9]", [0xf940_0129, 0xd65f_03c0], false),
     ("ldp x9, x10, [x0]", [0xa940_2809, 0xd65f_03c0], true),
     ("str x9, [x0]", [0xf900_0009, 0xd280_00a9, 0xd65f_03c0], false),
-    ("a call, then mov x9, #5", [0x9400_0100, 0xd280_00a9, 0xd65f_03c0], true),
+    (
+      "a call, which may have an argument there, then mov x9, #5", [0x9400_0100, 0xd280_00a9, 0xd65f_03c0],
+      false
+    ),
+    ("mov x9, #5, then a call", [0xd280_00a9, 0x9400_0100, 0xd65f_03c0], true),
+    ("blr x1; mov x9, #5", [0xd63f_0020, 0xd280_00a9, 0xd65f_03c0], false),
+    (
+      "cbz x0, +12; mov x9, #5; ret; b elsewhere", [0xb400_0060, 0xd280_00a9, 0xd65f_03c0, 0x1400_0100], false
+    ),
+    ("cbz x0, +12; mov x9, #5; ret; br x8", [0xb400_0060, 0xd280_00a9, 0xd65f_03c0, 0xd61f_0100], false),
+    ("cbz x0, back to the slot; mov x9, #5; ret", [0xb4ff_ffc0, 0xd280_00a9, 0xd65f_03c0], false),
+    ("runs off its end", [0xb400_0040, 0xd280_00a9], false),
+    ("st64b x8, [x0]; mov x9, #5; ret", [0xf83f_9008, 0xd280_00a9, 0xd65f_03c0], false),
     ("a call only", [0x9400_0100, 0xd65f_03c0], false),
     ("cbz x0, +12; mov x9, #5; ret; ret", [0xb400_0060, 0xd280_00a9, 0xd65f_03c0, 0xd65f_03c0], true),
     (

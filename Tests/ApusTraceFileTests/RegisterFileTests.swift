@@ -83,11 +83,14 @@ import Testing
     let writer = try TraceWriter(path: file.path, clock: testClock, registers: Self.names)
     let whole = words([1, 2, 3])
     func entry(_ function: UInt32) -> UInt64 { EventWord(.entry, function: function, time: 5000).rawValue }
-    var stream = [entry(1)] + whole.dropLast() + [entry(2)] + whole.dropFirst() + [entry(3)]
-    stream += whole + [EventWord(.return, function: 3, time: 5000).rawValue, entry(4)]
-    stream += words([1, 2, 3, 4]) + [entry(5)] + words([1]) + [entry(6)] + whole[..<3] + whole + [entry(7)]
-    stream += whole + [EventWord(.padding, payload: 0, time: 0).rawValue, entry(8)]
-    stream += words([UInt64](repeating: 9, count: 400)) + [entry(9)]
+    let parts: [[UInt64]] = [
+      [entry(1)], whole.dropLast(), [entry(2)], Array(whole.dropFirst()), [entry(3)],
+      whole, [EventWord(.return, function: 3, time: 5000).rawValue, entry(4)],
+      words([1, 2, 3, 4]), [entry(5)], words([1]), [entry(6)], Array(whole[..<3]), whole, [entry(7)],
+      whole, [EventWord(.padding, payload: 0, time: 0).rawValue, entry(8)],
+      words([UInt64](repeating: 9, count: 400)), [entry(9)],
+    ]
+    let stream = Array(parts.joined())
     try writer.append(stream, drainCounter: 5000)
     try writer.finish(anchor: nil)
     let found = try calls(file.path)[1] ?? []

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What runs in machines of other architectures.
 
-  run.py APUS APUS-ARM64 [--only GLOB] [--jobs N]
+  run.py APUS APUS-ARM64 [--only GLOB] [--without GLOB] [--jobs N]
 
 APUS is this machine's, APUS-ARM64 the program for arm64. A line for each check that does not hold, then
 "N passed, N failed"; status 1 if any failed. Machines that cannot be had are a failure.
@@ -53,9 +53,11 @@ def main():
     parser.add_argument("apus")
     parser.add_argument("apus_arm64")
     parser.add_argument("--only", default="*")
+    parser.add_argument("--without", default="")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    chosen = [(name, test) for name, test in tests(options) if fnmatch.fnmatch(name, options.only)]
+    chosen = [(name, test) for name, test in tests(options)
+              if fnmatch.fnmatch(name, options.only) and not fnmatch.fnmatch(name, options.without)]
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for (name, _), (wrong, seconds) in zip(chosen, pool.map(lambda one: attempt(one[1]), chosen)):

@@ -95,6 +95,8 @@ extension ARM64.Instruction {
       let hasOffset = word >> 24 & 1 == 1
       if isVector { return .init(reads: hasOffset ? n : n | m) }
       if !hasOffset, word >> 21 & 1 == 1, word >> 10 & 3 != 0b10 {
+        // Eight registers at a time (ST64B and its kin).
+        if word >> 10 & 3 == 0, word >> 15 & 1 == 1, word >> 12 & 3 != 0 { return nil }
         return .init(reads: n | m | d)  // atomic operations and authenticated loads
       }
       let index = !hasOffset && word >> 21 & 1 == 1 ? m : 0
