@@ -66,7 +66,21 @@ def run(command, **options):
     return done.stdout
 
 
-@functools.cache
+# Tests run side by side: what they share is made by one of them.
+making = threading.RLock()
+
+
+def once(make):
+    made = functools.cache(make)
+
+    @functools.wraps(make)
+    def alone(*arguments):
+        with making:
+            return made(*arguments)
+    return alone
+
+
+@once
 def lua_source():
     run([TOP / "Tools/workload.sh", "lua"])
     return TOP / ".build/workloads/lua5.4/src"
@@ -94,7 +108,7 @@ def build_lua(arch, out, directory, *flags):
 WORDS = ["./lua", SCRIPT.name, COUNT]
 
 
-@functools.cache
+@once
 def lua(arch):
     """(The interpreter with call sites, what the script prints, calls of each function by gcov), made once.
 
