@@ -12,8 +12,6 @@ package protocol SharedSiteTable: SendableMetatype {
   static func prepared(slot: Address, stub: Address) -> [UInt8]?
   /// The branch to the stub; nil if that is out of reach.
   static func branch(slot: Address, stub: Address) -> [UInt8]?
-  /// Where a stopped thread goes on when the slot becomes prepared.
-  static func resumption(of programCounter: Address, slot: Address) -> Address
   /// Whether the function's code shows that the register in which the slot puts the caller's return address is needed by
   /// nobody.
   ///
@@ -64,10 +62,6 @@ package struct SharedSite: Sendable {
       let branch = table.branch(slot: slot, stub: stub)
     else { return nil }
     return (prepared, branch)
-  }
-  /// Where a stopped thread goes on when the slot becomes prepared.
-  package func resumption(of programCounter: Address) -> Address {
-    table.resumption(of: programCounter, slot: slot)
   }
 }
 

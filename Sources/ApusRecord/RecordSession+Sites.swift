@@ -159,7 +159,10 @@ extension RecordSession {
     let code: [UInt8]
     do throws(ELFError) {
       code = try module.image.image.bytes(at: function.address, upTo: function.size)
-    } catch { return nil }
+    } catch {
+      logger.debug("\(function.name): \(error): it has its own stub")
+      return nil
+    }
     let image = module.image
     guard
       let shared = SharedSite(

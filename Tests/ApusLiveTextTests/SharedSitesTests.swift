@@ -40,12 +40,6 @@ import Testing
     }
   }
 
-  @Test func aThreadBetweenTheHalvesBeginsAnew() throws {
-    let site = try #require(made(Self.free))
-    #expect(site.resumption(of: site.slot + 4) == site.slot)
-    for other in [site.slot, site.slot + 8, site.slot - 8] { #expect(site.resumption(of: other) == other) }
-  }
-
   @Test func whatLeavesNoRoomHasItsOwnStub() {
     #expect(made(Self.free, nops: 4) == nil, "one nop")
     #expect(made(Self.free, before: 0) == nil, "none before the function")

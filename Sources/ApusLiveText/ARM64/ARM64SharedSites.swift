@@ -14,7 +14,7 @@ internal import ApusISA
 ///
 /// 1. untouched → prepared: both halves and the pointer are written while no thread can run in the function, since
 ///    neither a nop that becomes a `mov` nor two instructions at a time are among what other threads may execute meanwhile (Arm
-///    ARM, B2.2.5). A thread that stands between the halves, stopped, goes on at the slot (``resumption(of:slot:)``).
+///    ARM, B2.2.5). (Where a thread may stand between the halves, it would have to be moved back to the slot.)
 /// 2. prepared ↔ enabled: one aligned store of four bytes, the second half's, at any time. The stub and the ops have been written, and the
 ///    caches maintained, before.
 enum ARM64SharedSites: SharedSiteTable {
@@ -37,10 +37,6 @@ enum ARM64SharedSites: SharedSiteTable {
     var encoder = ARM64.Encoder()
     encoder.call(Int(distance))
     return encoder.bytes
-  }
-
-  static func resumption(of programCounter: Address, slot: Address) -> Address {
-    programCounter == slot &+ UInt64(branchOffset) ? slot : programCounter
   }
 
   /// Whether it is shown, for code of compilers, that nobody needs what x9 has when the function is entered:
