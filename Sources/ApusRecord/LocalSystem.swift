@@ -25,12 +25,12 @@ final class LocalSystem: TargetSystem {
 
   var tracer: any ProcessTracer { local }
 
-  /// The counter's frequency in Hz: the processor's own word, or measured for a few milliseconds; the trace's last anchor
+  /// The counter's frequency in Hz: the processor's own word, or measured for a millisecond; the trace's last anchor
   /// improves on it.
   private static func frequency() -> UInt64 {
     if let frequency = ProcessorCounter.frequency { return frequency }
     let first = ApusSystem.ClockAnchor.now()
-    while Clock.monotonic.now() - first.nanoseconds < 4_000_000 {}
+    while Clock.monotonic.now() - first.nanoseconds < 1_000_000 {}
     guard let clock = CounterClock(first: first, last: ApusSystem.ClockAnchor.now()) else {
       return 1_000_000_000
     }

@@ -33,28 +33,29 @@ package enum ProcessMaps {
 
   /// Reads the file's text; a line that makes no sense is left out.
   package static func parse(_ text: String) -> [MemoryMapping] {
-    text.split(separator: "\n").compactMap(parseLine)
+    text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { parseLine($0) }
   }
 
   /// `7f0012340000-7f0012345000 r-xp 00001000 fe:01 1234      /a path/with spaces (deleted)`
-  private static func parseLine(_ line: Substring) -> MemoryMapping? {
-    let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false)
+  private static func parseLine(_ line: Substring.UTF8View) -> MemoryMapping? {
+    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5, omittingEmptySubsequences: false)
     // The name's column is padded with spaces; there may be no name, and then no space either.
     guard fields.count >= 5 else { return nil }
-    let ends = fields[0].split(separator: "-")
-    guard ends.count == 2, let start = UInt64(ends[0], radix: 16), let end = UInt64(ends[1], radix: 16),
-      start <= end, let offset = UInt64(fields[2], radix: 16), let inode = UInt64(fields[4])
+    let ends = fields[0].split(separator: UInt8(ascii: "-"))
+    guard ends.count == 2, let start = UInt64(Substring(ends[0]), radix: 16),
+      let end = UInt64(Substring(ends[1]), radix: 16), start <= end,
+      let offset = UInt64(Substring(fields[2]), radix: 16), let inode = UInt64(Substring(fields[4]))
     else { return nil }
-    let flags = Array(fields[1].utf8)
+    let flags = Array(fields[1])
     guard flags.count >= 4 else { return nil }
-    var name = fields.count > 5 ? unescaped(fields[5].drop { $0 == " " }) : ""
-    let deleted = name.hasSuffix(" (deleted)")
+    var name = fields.count > 5 ? unescaped(Substring(fields[5].drop { $0 == UInt8(ascii: " ") })) : ""
+    let deleted = name.utf8.reversed().starts(with: " (deleted)".utf8.reversed())
     if deleted { name.removeLast(" (deleted)".count) }
     return MemoryMapping(
       range: AddressRange(start, end), isReadable: flags[0] == UInt8(ascii: "r"),
       isWritable: flags[1] == UInt8(ascii: "w"), isExecutable: flags[2] == UInt8(ascii: "x"),
-      isShared: flags[3] == UInt8(ascii: "s"), offset: offset, device: String(fields[3]), inode: inode,
-      name: name.isEmpty ? nil : name, isDeleted: deleted)
+      isShared: flags[3] == UInt8(ascii: "s"), offset: offset, device: String(Substring(fields[3])),
+      inode: inode, name: name.isEmpty ? nil : name, isDeleted: deleted)
   }
 
   /// The kernel writes a newline in a name as `\012`, and nothing else so.

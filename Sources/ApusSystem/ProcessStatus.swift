@@ -22,20 +22,29 @@ package struct ProcessStatus: Sendable, Hashable {
     parse(try WholeFile.text("/proc/\(process)/" + (thread.map { "task/\($0)/" } ?? "") + "status"))
   }
 
-  /// Reads the file's text.
+  /// Reads the file's text. It is read at every other stop of a thread, so only what is wanted is made strings of.
   package static func parse(_ text: String) -> ProcessStatus {
-    var lines: [Substring: [Substring]] = [:]
-    for line in text.split(separator: "\n") {
-      guard let colon = line.firstIndex(of: ":") else { continue }
-      lines[line[..<colon]] = line[line.index(after: colon)...].split { $0 == "\t" || $0 == " " }
+    var status = ProcessStatus(namespaceThreads: [], users: [])
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+      let rest = line[line.index(after: colon)...]
+      var words: [Substring] {
+        rest.split { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }.map { Substring($0) }
+      }
+      var number: Int32? { words.first.flatMap { Int32($0) } }
+      switch Substring(line[..<colon]) {
+      case "State": status.state = words.first?.first
+      case "Tgid": status.process = number
+      case "PPid": status.parent = number
+      case "TracerPid": status.tracer = number
+      case "Uid": status.users = words.compactMap { UInt32($0) }
+      case "NSpid": status.namespaceThreads = words.compactMap { Int32($0) }
+      case "CapEff": status.effectiveCapabilities = words.first.flatMap { UInt64($0, radix: 16) }
+      case "Seccomp": status.seccomp = number
+      default: break
+      }
     }
-    func number(_ key: Substring) -> Int32? { lines[key]?.first.flatMap { Int32($0) } }
-    return ProcessStatus(
-      process: number("Tgid"), parent: number("PPid"), tracer: number("TracerPid"),
-      namespaceThreads: (lines["NSpid"] ?? []).compactMap { Int32($0) },
-      users: (lines["Uid"] ?? []).compactMap { UInt32($0) },
-      effectiveCapabilities: lines["CapEff"]?.first.flatMap { UInt64($0, radix: 16) },
-      seccomp: number("Seccomp"), state: lines["State"]?.first?.first)
+    return status
   }
 
   /// Whether it has the capability of that number (CAP_SYS_PTRACE is 19, CAP_SYS_ADMIN 21).

@@ -62,6 +62,7 @@ extension PtraceTracer {
   /// - Returns: the raw wait status.
   /// - Throws: `gone` when the thread has ended without telling us: a process's first thread does, when all are killed.
   func awaitStop(_ thread: ThreadID) throws(TraceError) -> Int32 {
+    var patience = 20
     while true {
       _ = childEvents.take()
       if let (_, status) = try collect(thread) { return status }
@@ -70,10 +71,13 @@ extension PtraceTracer {
         try accept(other, status)
         continue
       }
-      if try hasEnded(thread) { throw .gone(thread: thread) }
-      // Its end is no event if others of its process still stand at theirs. So look again now and then: that is
+      // Its end is no event if others of its process still stand at theirs. So look for it now and then: that is
       // for this case only, everything else is told by the descriptor.
-      _ = try wait([childEvents.rawValue], timeoutMilliseconds: 200)
+      // (The signal that makes the descriptor readable may also interrupt the wait for it.)
+      if try wait([childEvents.rawValue], timeoutMilliseconds: patience) == [true] { continue }
+      if try wait([childEvents.rawValue], timeoutMilliseconds: 0) == [true] { continue }
+      if try hasEnded(thread) { throw .gone(thread: thread) }
+      patience = 200
     }
   }
 
