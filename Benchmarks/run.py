@@ -179,6 +179,30 @@ def fib(tools, targets, count, quick):
     return clock
 
 
+def slices(tools, count, quick):
+    """What a call costs when nothing else has the processor's caches and its twin's units: half a millisecond at a time, of
+    many the quietest twentieth. On a machine that is shared with others it tells the machine's noise from the cost."""
+    program = os.path.join(OUT, "fib")
+    number, repeats = "24", 60 if quick else 200
+    modes = {
+        "untraced": [],
+        "count": tools.record("slices", "--level", "count"),
+        "graph, untimed": tools.record("slices", "--no-time"),
+        "graph, timed": tools.record("slices"),
+    }
+
+    def measure(mode, prefix):
+        lines = run([*prefix, program, number, str(repeats), "0" if mode == "untraced" else "10"])[0].splitlines()
+        return [float(line.split()[0]) for line in lines if line]
+
+    heading(f"fib({number}), ns a call, {count * repeats} slices of half a millisecond: the quietest twentieth, and the middle")
+    times = {mode: sum(values, []) for mode, values in rounds(count, modes, measure, tools.forget).items()}
+    quiet = {mode: statistics.quantiles(values, n=20)[0] for mode, values in times.items()}
+    middle = {mode: median(values) for mode, values in times.items()}
+    table([(m, *(f"{t[m]:.2f}" for t in (quiet, middle)), *(f"{t[m] - t['untraced']:.2f}" for t in (quiet, middle)))
+           for m in modes], ["quiet", "middle", "above, quiet", "above, middle"])
+
+
 def lua(tools, targets, count, quick, clock):
     program = run([os.path.join(ROOT, "Tools", "workload.sh"), "lua"])[0].split()[-1]
     script = os.path.join(ROOT, "Tools", "workloads", "strings.lua")
@@ -344,6 +368,7 @@ def main():
     print(f"load before: {' '.join(f'{x:.2f}' for x in os.getloadavg())} (should be near 0)")
     instructions()
     clock = fib(tools, targets, count, options.quick)
+    slices(tools, count, options.quick)
     lua(tools, targets, count, options.quick, clock)
     sqlite(tools, targets)
     memory(tools, targets, options.quick)
