@@ -44,6 +44,10 @@ let modules: [Module] = [
       "ApusLiveText",
       "ApusTraceFile", "CApusLinux", logging,
     ], tests: []),
+  Module(name: "ApusPatchObject", imports: ["ApusCore", "ApusELF", "ApusISA"], tests: []),
+  Module(
+    name: "ApusPatchBuild", imports: ["ApusCore", "ApusELF", "ApusISA", "ApusPatchObject", "ApusSystem"],
+    tests: []),
   Module(name: "ApusReport", imports: ["ApusCore", "ApusProbe", "ApusSystem", "ApusTraceFile"], tests: []),
 ]
 

@@ -17,7 +17,7 @@ package struct Apus: ParsableCommand {
     version: version,
     subcommands: [
       RecordCommand.self, ReportCommand.self, ReplayCommand.self, GraphCommand.self, ExportCommand.self,
-      InfoCommand.self, SitesCommand.self, DoctorCommand.self,
+      InfoCommand.self, SitesCommand.self, PatchCommand.self, DoctorCommand.self,
     ])
 
   package init() {}

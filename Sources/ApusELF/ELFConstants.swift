@@ -16,30 +16,43 @@ package enum ELFType: UInt16, Sendable {
 }
 
 /// `sh_type`.
-enum SectionType {
-  static let null: UInt32 = 0  // SHT_NULL
-  static let programBits: UInt32 = 1  // SHT_PROGBITS
-  static let symbolTable: UInt32 = 2  // SHT_SYMTAB
-  static let strings: UInt32 = 3  // SHT_STRTAB
-  static let rela: UInt32 = 4  // SHT_RELA
-  static let note: UInt32 = 7  // SHT_NOTE
-  static let noBits: UInt32 = 8  // SHT_NOBITS
-  static let dynamicSymbols: UInt32 = 11  // SHT_DYNSYM
-  static let extendedIndices: UInt32 = 18  // SHT_SYMTAB_SHNDX
+package enum SectionType {
+  package static let null: UInt32 = 0  // SHT_NULL
+  package static let programBits: UInt32 = 1  // SHT_PROGBITS
+  package static let symbolTable: UInt32 = 2  // SHT_SYMTAB
+  package static let strings: UInt32 = 3  // SHT_STRTAB
+  package static let rela: UInt32 = 4  // SHT_RELA
+  package static let note: UInt32 = 7  // SHT_NOTE
+  package static let noBits: UInt32 = 8  // SHT_NOBITS
+  package static let rel: UInt32 = 9  // SHT_REL
+  package static let dynamicSymbols: UInt32 = 11  // SHT_DYNSYM
+  package static let initArray: UInt32 = 14  // SHT_INIT_ARRAY
+  package static let finiArray: UInt32 = 15  // SHT_FINI_ARRAY
+  package static let preinitArray: UInt32 = 16  // SHT_PREINIT_ARRAY
+  package static let group: UInt32 = 17  // SHT_GROUP
+  package static let extendedIndices: UInt32 = 18  // SHT_SYMTAB_SHNDX
 }
 
 /// `sh_flags`.
-enum SectionFlag {
-  static let alloc: UInt64 = 2  // SHF_ALLOC
-  static let execute: UInt64 = 4  // SHF_EXECINSTR
-  static let compressed: UInt64 = 0x800  // SHF_COMPRESSED
+package enum SectionFlag {
+  package static let write: UInt64 = 1  // SHF_WRITE
+  package static let alloc: UInt64 = 2  // SHF_ALLOC
+  package static let execute: UInt64 = 4  // SHF_EXECINSTR
+  package static let merge: UInt64 = 0x10  // SHF_MERGE
+  package static let strings: UInt64 = 0x20  // SHF_STRINGS
+  package static let infoLink: UInt64 = 0x40  // SHF_INFO_LINK
+  package static let group: UInt64 = 0x200  // SHF_GROUP
+  package static let threadLocal: UInt64 = 0x400  // SHF_TLS
+  package static let compressed: UInt64 = 0x800  // SHF_COMPRESSED
 }
 
 /// Special values of `st_shndx` and `e_shstrndx`.
-enum SectionIndex {
-  static let undefined: UInt32 = 0  // SHN_UNDEF
-  static let reserved: UInt32 = 0xff00  // SHN_LORESERVE
-  static let extended: UInt32 = 0xffff  // SHN_XINDEX
+package enum SectionIndex {
+  package static let undefined: UInt32 = 0  // SHN_UNDEF
+  package static let reserved: UInt32 = 0xff00  // SHN_LORESERVE
+  package static let absolute: UInt32 = 0xfff1  // SHN_ABS
+  package static let common: UInt32 = 0xfff2  // SHN_COMMON
+  package static let extended: UInt32 = 0xffff  // SHN_XINDEX
 }
 
 /// `p_type`.

@@ -11,6 +11,13 @@ package struct ELFRelocation: Sendable, Hashable {
   /// `r_addend`.
   package var addend: Int64
 
+  package init(offset: UInt64, type: UInt32, symbol: UInt32, addend: Int64) {
+    self.offset = offset
+    self.type = type
+    self.symbol = symbol
+    self.addend = addend
+  }
+
   init(_ reader: inout ByteReader) throws(ByteError) {
     offset = try reader.readUInt64()
     let info = try reader.readUInt64()

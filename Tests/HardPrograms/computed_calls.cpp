@@ -7,6 +7,7 @@
 // also[sections]: gcc -O2 -x c++ -lstdc++ -ffunction-sections -Wl,--gc-sections -DUNUSED_TOO
 // also[lld]: clang++ -O2 -fuse-ld=lld -ffunction-sections -Wl,--gc-sections,--icf=all -DUNUSED_TOO
 // counts: callgrind
+// counts[arm64]: emulator
 // Calls through pointers, tables, virtual tables, pointers to members and lambdas; with several site shapes, and with
 // functions that the linker throws away or folds into one.
 #include "hard.h"

@@ -1,0 +1,72 @@
+internal import ApusCore
+internal import ApusELF
+internal import ApusPatchBuild
+internal import ApusPatchObject
+internal import ApusReport
+internal import ApusSystem
+package import ArgumentParser
+
+/// `apus patch`
+package struct PatchCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "patch", abstract: "Make live patches and look at them.",
+    subcommands: [PatchCompareCommand.self])
+
+  package init() {}
+}
+
+/// `apus patch compare`
+struct PatchCompareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract:
+      "Compare two builds of one object file: which functions changed, and what no live patch may change.")
+
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+  }
+
+  @Argument(help: "The object file as it was.", completion: .file(extensions: ["o"])) var before: String
+  @Argument(help: "The object file as it is now.", completion: .file(extensions: ["o"])) var after: String
+  @Option(help: "text or json.") var format = Format.text
+
+  func run() throws {
+    let comparison: ObjectComparison
+    let old = try object(before)
+    let new = try object(after)
+    guard old.architecture == new.architecture else {
+      throw CommandFailure("\(before) is for \(old.architecture), \(after) for \(new.architecture)")
+    }
+    do throws(ELFError) { comparison = try ObjectComparison(before: old, after: new) } catch {
+      throw CommandFailure("\(after): \(error)")
+    }
+    let sink: TextSink
+    do throws(ReportError) { sink = try standardOutput() } catch { throw CommandFailure("\(error)") }
+    switch format {
+    case .json: sink.write(comparison.json.text)
+    case .text:
+      let demangler = Demangler()
+      for change in comparison.changes {
+        sink.write(
+          "changed  \(demangler.name(change.name)): \(change.reasons.map(\.description).joined(separator: ", "))\n"
+        )
+      }
+      for name in comparison.addedNames { sink.write("added    \(demangler.name(name))\n") }
+      for name in comparison.removedNames { sink.write("removed  \(demangler.name(name))\n") }
+      for refusal in comparison.refusals { sink.write("refused  \(refusal)\n") }
+    }
+    do throws(SinkError) { try sink.flush() } catch { throw CommandFailure("\(error)") }
+  }
+
+  private func object(_ path: String) throws -> ObjectFile {
+    do {
+      let memory = try MappedMemory.file(path)
+      let bytes = unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
+      return try ObjectFile(ELFImage(source: bytes))
+    } catch let error as SystemError where error.errno == .invalidArgument {
+      throw CommandFailure("\(path): is empty, or no regular file")
+    } catch {
+      throw CommandFailure("\(error)".contains(path) ? "\(error)" : "\(path): \(error)")
+    }
+  }
+}

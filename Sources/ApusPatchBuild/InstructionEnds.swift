@@ -1,0 +1,58 @@
+internal import ApusCore
+internal import ApusELF
+internal import ApusISA
+internal import ApusPatchObject
+
+/// Where instructions end that have relocations, as far as it matters what these refer to.
+///
+/// On x86_64 an operand is relative to the end of its instruction, and relocations to their own place: what is between the two
+/// is in the addend (4 mostly, 5 or 8 where an immediate operand follows), and has to come out of it again.
+struct InstructionEnds {
+  /// For each section, offset of the relocation → bytes from there to the instruction's end.
+  private var distances: [[UInt64: Int64]]
+
+  /// Relocations of x86_64 that are relative to their place (its psABI, 4.4.1).
+  private static let relative: Set<UInt32> = [
+    2, 4, 9, 13, 15, 19, 20, 22, 24, 26, 28, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+  ]
+
+  init(_ object: ObjectFile) {
+    distances = object.sections.map { _ in [:] }
+    guard object.architecture == .x86_64 else { return }
+    let decoder = try? X86_64.Decoder()
+    for (index, section) in object.sections.enumerated() where section.isCode && section.hasContents {
+      let relative = section.relocations.filter { Self.relative.contains($0.type) }
+      for relocation in relative { distances[index][relocation.offset] = 4 }
+      guard let decoder, relative.contains(where: { object.symbols[Int($0.symbol)].kind == .section }) else {
+        continue
+      }
+      for function in object.symbols where function.section == index && function.isFunction {
+        decode(decoder, section, function, &distances[index])
+      }
+    }
+  }
+
+  private func decode(
+    _ decoder: X86_64.Decoder, _ section: ObjectSection, _ function: ObjectSymbol,
+    _ found: inout [UInt64: Int64]
+  ) {
+    var at = function.value
+    let end = min(section.size, function.value &+ max(function.size, 1))
+    var rest = section.relocations(in: at..<max(at, end))
+    while at < end, !rest.isEmpty {
+      let bytes = Array(section.bytes[Int(at)..<Int(min(end, at + 16))])
+      guard let instruction = try? decoder.decode(bytes, at: at) else { return }
+      let next = at + UInt64(instruction.count)
+      while let relocation = rest.first, relocation.offset < next {
+        if found[relocation.offset] != nil { found[relocation.offset] = Int64(next - relocation.offset) }
+        rest = rest.dropFirst()
+      }
+      at = next
+    }
+  }
+
+  /// What has to be added to the relocation's addend.
+  func bias(_ relocation: ELFRelocation, in section: Int) -> Int64 {
+    distances[section][relocation.offset] ?? 0
+  }
+}
