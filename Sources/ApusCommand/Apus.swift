@@ -1,3 +1,4 @@
+internal import ApusPatchBuild
 internal import ApusProcess
 package import ArgumentParser
 internal import Glibc
@@ -24,6 +25,14 @@ package struct Apus: ParsableCommand {
 
   /// Exit status: 0, 1 for a failure, 2 for wrong usage; `record`: the program's, or 125 for whatever goes wrong here.
   package static func main() {
+    // Under a compiler's name: it stands in front of that one while a patch is built.
+    let called = CommandLine.arguments.first ?? ""
+    if let base = called.split(separator: "/").last,
+      CompilerWrapper.isCompiler(String(base)) || base.hasPrefix("c9"),
+      let wrapper = CompilerWrapper(name: called, words: Array(CommandLine.arguments.dropFirst()))
+    {
+      Glibc.exit(wrapper.run())
+    }
     // A limit on file sizes is an error of write like any other. (Programs are started with what we found.)
     _ = unsafe signal(SIGXFSZ, SIG_IGN)
     let isRecord = CommandLine.arguments.dropFirst().first == "record"

@@ -1,4 +1,4 @@
-package import ApusELF
+internal import ApusELF
 
 /// The smallest thing that a comparison knows: a function, a variable, or a nameless constant, with a part of one section.
 package struct Atom: Sendable, Hashable {

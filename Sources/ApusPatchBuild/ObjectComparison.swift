@@ -9,8 +9,8 @@ package struct ObjectComparison {
     case code
     /// What one of its instructions refers to.
     case reference(String)
-    /// Where exceptions land, or how it is unwound.
-    case exceptions
+    /// How it is unwound, or where exceptions land.
+    case unwinding
     /// A part of it that stands elsewhere.
     case part(String)
 
@@ -18,7 +18,7 @@ package struct ObjectComparison {
       switch self {
       case .code: "code"
       case .reference(let name): "refers to \(name)"
-      case .exceptions: "exception tables"
+      case .unwinding: "unwinding"
       case .part(let name): "its part \(name)"
       }
     }
@@ -67,6 +67,18 @@ package struct ObjectComparison {
       before.symbol(of: $0) != nil && matching.new[$0] == nil && isOfProgram(before, $0)
     }
     judge()
+  }
+
+  /// Whether nothing differs.
+  package var isSame: Bool { changes.isEmpty && additions.isEmpty && refusals.isEmpty }
+
+  /// Whether the file as it was is part of a module: some function of its own has its code there.
+  package func belongs(to module: LinkedModule) -> Bool {
+    guard before.object.symbols.count > 1 else { return true }
+    return before.atoms.indices.contains { atom in
+      before.atoms[atom].kind == .code && before.symbol(of: atom)?.isFunction ?? false
+        && module.symbol(ofFunction: atom, in: before) != nil
+    }
   }
 
   /// Whether two atoms hold the same: bytes, and references to what is the same.
@@ -166,7 +178,7 @@ package struct ObjectComparison {
       guard let old = matching.old[new] else { continue }
       var found: [Reason] = []
       if let difference = firstDifference(old, new) { found.append(difference) }
-      if !isUnwoundSame(old, new) { found.append(.exceptions) }
+      if !isUnwoundSame(old, new) { found.append(.unwinding) }
       reasons[new] = found
     }
     for (part, parent) in hotParts where !(reasons[part] ?? [.code]).isEmpty && matching.old[parent] != nil {
@@ -186,8 +198,11 @@ package struct ObjectComparison {
     guard let left = before.unwinding, let right = after.unwinding else { return true }
     let (a, b) = (before.frames[old], after.frames[new])
     guard let a, let b else { return (a == nil) == (b == nil) }
+    /// Without the padding at the end (DW_CFA_nop), which depends on what comes behind.
     func bytes(_ table: AtomTable, _ records: UnwindRecords, _ range: Range<UInt64>) -> ArraySlice<UInt8> {
-      table.object.sections[records.section].bytes[Int(range.lowerBound)..<Int(range.upperBound)]
+      var bytes = table.object.sections[records.section].bytes[Int(range.lowerBound)..<Int(range.upperBound)]
+      while bytes.last == 0 { bytes.removeLast() }
+      return bytes
     }
     guard bytes(before, left, a.instructions) == bytes(after, right, b.instructions) else { return false }
     let landings = (

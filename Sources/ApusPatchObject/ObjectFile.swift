@@ -112,6 +112,14 @@ package struct ObjectFile: Sendable {
     }
   }
 
+  /// A file with nothing in it: what a new source file was before.
+  package init(emptyFor architecture: Architecture) {
+    self.architecture = architecture
+    sections = [ObjectSection(name: "", type: SectionType.null, flags: 0)]
+    symbols = [ObjectSymbol(name: "")]
+    groups = []
+  }
+
   /// Reads an object file's bytes.
   package init(bytes: [UInt8]) throws(ELFError) { try self.init(ELFImage(source: bytes)) }
 

@@ -19,6 +19,9 @@ extension FileDescriptor {
     return FileDescriptor(owning: Int32(number))
   }
 
+  /// Flags to write a file from its beginning, which is made if it is not there.
+  package static let writeAnew = O_WRONLY | O_CREAT | O_TRUNC
+
   /// A descriptor that only stands for a file of whatever kind, and opens nothing (O_PATH); a link is not followed.
   package static func reference(to path: String) throws(SystemError) -> FileDescriptor {
     let pathOnly: Int32 = 0o10000000

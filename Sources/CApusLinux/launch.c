@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <unistd.h>
 
 #include "apus_linux.h"
@@ -52,4 +53,31 @@ int apus_launch(char *const *argv, char *const *envp, int gate_read, int gate_wr
   if (child == 0) become(argv, envp, gate_read, gate_write, error_write);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return child < 0 ? -error : child;
+}
+
+int apus_spawn(char *const *argv, char *const *envp, const char *directory, int output) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error != 0) return -error;
+  error = posix_spawnattr_init(&attributes);
+  if (error != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+  }
+  if (output >= 0) error = posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (error == 0 && output >= 0) error = posix_spawn_file_actions_adddup2(&actions, output, 2);
+  if (error == 0 && directory) error = posix_spawn_file_actions_addchdir_np(&actions, directory);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  for (int number = 1; number < NSIG; number++)
+    if (!start_ignored[number]) sigaddset(&defaults, number);
+  if (error == 0) error = posix_spawnattr_setsigdefault(&attributes, &defaults);
+  if (error == 0) error = posix_spawnattr_setsigmask(&attributes, &start_mask);
+  if (error == 0) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  pid_t child = 0;
+  if (error == 0) error = posix_spawnp(&child, argv[0], &actions, &attributes, argv, envp);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error == 0 ? child : -error;
 }

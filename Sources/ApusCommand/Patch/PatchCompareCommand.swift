@@ -4,16 +4,7 @@ internal import ApusPatchBuild
 internal import ApusPatchObject
 internal import ApusReport
 internal import ApusSystem
-package import ArgumentParser
-
-/// `apus patch`
-package struct PatchCommand: ParsableCommand {
-  package static let configuration = CommandConfiguration(
-    commandName: "patch", abstract: "Make live patches and look at them.",
-    subcommands: [PatchCompareCommand.self])
-
-  package init() {}
-}
+internal import ArgumentParser
 
 /// `apus patch compare`
 struct PatchCompareCommand: ParsableCommand {

@@ -1,0 +1,10 @@
+package import ArgumentParser
+
+/// `apus patch`
+package struct PatchCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "patch", abstract: "Make live patches and look at them.",
+    subcommands: [PatchBuildCommand.self, PatchInspectCommand.self, PatchCompareCommand.self])
+
+  package init() {}
+}

@@ -1,0 +1,171 @@
+internal import ApusCore
+package import ApusSystem
+
+/// What stands in front of compilers while a patch is built: `apus` under their names, in a directory that comes first in PATH.
+///
+/// It compiles each function and variable into a section of its own, keeps every object file, and notes what was linked. A
+/// command that compiles and links at once is done in two steps.
+package struct CompilerWrapper {
+  /// The variable that says where the build keeps its things; without it a wrapper is none.
+  package static let variable = "APUS_PATCH_BUILD"
+
+  /// The names in that place.
+  package enum Names {
+    package static let log = "log"
+    package static let phase = "phase"
+    package static let compilers = "compilers"
+    package static let kept = "kept"
+  }
+
+  private static let flags = ["-ffunction-sections", "-fdata-sections"]
+
+  private let place: String
+  private let compiler: String
+  private let name: String
+  private let words: [String]
+  private let phase: Int
+
+  /// - Parameters:
+  ///   - name: the compiler's, as it was called.
+  ///   - words: what follows it.
+  package init?(name: String, words: [String]) {
+    guard let place = ProcessEnvironment.value(Self.variable) else { return nil }
+    let directory = "\(place)/\(Names.compilers)"
+    let path = (ProcessEnvironment.value("PATH") ?? "/usr/bin:/bin").split(separator: ":").map(String.init)
+    let base = name.split(separator: "/").last.map(String.init) ?? name
+    guard
+      let compiler = path.filter({ $0 != directory }).map({ "\($0)/\(base)" }).first(
+        where: Files.isExecutable)
+    else { return nil }
+    self.place = place
+    self.compiler = compiler
+    self.name = base
+    self.words = words
+    phase = (try? WholeFile.text("\(place)/\(Names.phase)")).flatMap { Int($0) } ?? 1
+  }
+
+  /// Does what was asked for. Returns the exit status.
+  package func run() -> Int32 {
+    let command = CompilerCommand(words)
+    do throws(SystemError) {
+      switch command.purpose {
+      case .other: return become(words)
+      case .compile: return try compile(words, to: command.output)
+      case .link where command.sources.isEmpty || isProbe(command): return try link(words, command)
+      case .link: return try compileAndLink(command)
+      }
+    } catch {
+      return fail("\(error)")
+    }
+  }
+
+  private func fail(_ what: String) -> Int32 {
+    Terminal.error.write("apus: error: \(name): \(what)\n")
+    return 1
+  }
+
+  /// Programs that configure scripts try.
+  private func isProbe(_ command: CompilerCommand) -> Bool {
+    command.sources.allSatisfy { index in
+      let base = words[index].split(separator: "/").last ?? ""
+      return base.hasPrefix("conftest") || base.hasPrefix("testfile") || base.hasPrefix("autotest")
+        || words[index].contains("CMakeFiles/CMakeTmp") || words[index].contains("meson-private")
+    }
+  }
+
+  private func become(_ words: [String]) -> Int32 {
+    fail("\(ChildProcess.replaceSelf(path: compiler, [compiler] + words))")
+  }
+
+  private func execute(_ words: [String]) throws(SystemError) -> Int32 {
+    try ChildProcess([compiler] + words).wait().status
+  }
+
+  private func absolute(_ path: String) throws(SystemError) -> String {
+    path.hasPrefix("/") ? path : try "\(Files.workingDirectory())/\(path)"
+  }
+
+  private func compile(_ words: [String], to output: String) throws(SystemError) -> Int32 {
+    let output = try absolute(output)
+    // The object of the first build has a second name: it must not be written over.
+    if phase > 1, Files.exists(output) { try? FileDescriptor.unlink(output) }
+    let status = try execute(words + Self.flags)
+    guard status == 0, Files.exists(output), output != "/dev/null" else { return status }
+    let kept = try keep(output)
+    try log(.compile, output, kept)
+    return 0
+  }
+
+  /// Gives an object a second name, which the build does not know.
+  private func keep(_ output: String) throws(SystemError) -> String {
+    let unique = "\(Clock.monotonic.now())-\(ProcessEnvironment.processID)"
+    let kept = "\(place)/\(Names.kept)/\(unique).o"
+    do throws(SystemError) { try Files.link(kept, to: output) } catch {
+      try Files.write(try WholeFile.bytes(output), to: kept)
+    }
+    return kept
+  }
+
+  private func link(_ words: [String], _ command: CompilerCommand) throws(SystemError) -> Int32 {
+    let status = try execute(words)
+    if status == 0, !isProbe(command) || command.sources.isEmpty {
+      let output = try absolute(command.output)
+      if Files.exists(output) { try log(.link, output, "") }
+    }
+    return status
+  }
+
+  private func compileAndLink(_ command: CompilerCommand) throws(SystemError) -> Int32 {
+    var linked = words
+    let others = Set(command.sources + command.inputs)
+    for source in command.sources {
+      var single: [String] = []
+      var index = 0
+      while index < words.count {
+        if words[index] == "-o" {
+          index += 2
+          continue
+        }
+        if !others.contains(index) || index == source { single.append(words[index]) }
+        index += 1
+      }
+      // One name for each source file of each output, the same in both builds.
+      let output = try absolute(command.output)
+      let flat = "\(output)-\(words[source])".map { $0 == "/" ? "_" : $0 }
+      let object = "\(place)/\(Names.kept)/of-\(String(flat)).o"
+      let status = try compile(single + ["-c", "-o", object], to: object)
+      guard status == 0 else { return status }
+      linked[source] = object
+    }
+    let status = try execute(linked)
+    if status == 0 { try log(.link, try absolute(command.output), "") }
+    return status
+  }
+
+  private func log(_ kind: BuildLog.Record.Kind, _ output: String, _ kept: String) throws(SystemError) {
+    try BuildLog.append(
+      BuildLog.Record(kind: kind, phase: phase, output: output, kept: kept), to: "\(place)/\(Names.log)")
+  }
+}
+
+extension CompilerWrapper {
+  /// Makes the directory of wrappers, one for each compiler that PATH has.
+  package static func install(in place: String, apus: String) throws(SystemError) {
+    let directory = "\(place)/\(Names.compilers)"
+    try Files.makeDirectory(directory)
+    var names: Set<String> = ["cc", "c++", "c99", "c89", "gcc", "g++", "clang", "clang++"]
+    for path in (ProcessEnvironment.value("PATH") ?? "/usr/bin:/bin").split(separator: ":") {
+      names.formUnion(Files.names(in: String(path)).filter(isCompiler))
+    }
+    for name in names.sorted() { try Files.link(symbolic: "\(directory)/\(name)", to: apus) }
+  }
+
+  /// gcc, x86_64-linux-gnu-gcc-12, clang++, clang-21 …
+  package static func isCompiler(_ name: String) -> Bool {
+    var parts = name.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
+    if let last = parts.last, parts.count > 1, last.allSatisfy({ $0.isNumber || $0 == "." }) {
+      parts.removeLast()
+    }
+    return ["gcc", "g++", "cc", "c++", "clang", "clang++"].contains(parts.last ?? "")
+  }
+}

@@ -1,0 +1,125 @@
+package import ApusCore
+package import ApusELF
+package import ApusPatchObject
+
+/// A program or library as it was linked, and what its symbol table says.
+package struct LinkedModule {
+  /// A symbol that stands for a place.
+  package struct Symbol: Sendable, Hashable {
+    package var name: String
+    /// The source file of a local symbol; empty of others.
+    package var file: String
+    /// Of several local ones of this name and file, which.
+    package var position: Int
+    package var address: Address
+    package var size: UInt64
+    package var isFunction: Bool
+    package var isThreadLocal: Bool
+  }
+
+  package private(set) var path: String
+  package private(set) var image: ELFImage
+  package private(set) var buildID: [UInt8]
+  private var symbols: [Symbol] = []
+  private var byName: [String: [Int]] = [:]
+
+  /// The file's name without directories.
+  package var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  /// Reads the symbols of a file.
+  package init(path: String, image: ELFImage) throws(ELFError) {
+    self.path = path
+    self.image = image
+    buildID = try image.buildID() ?? []
+    var file = ""
+    var positions: [String: Int] = [:]
+    for symbol in try image.objectSymbols() {
+      if symbol.kind == .file {
+        file = symbol.name
+        continue
+      }
+      let isThreadLocal = symbol.kind == .threadLocal
+      guard symbol.section != nil || symbol.place == .absolute, symbol.kind != .section, !symbol.name.isEmpty
+      else {
+        continue
+      }
+      let isLocal = symbol.binding == .local
+      // A version that the linker has appended says nothing about this module's own.
+      let name = symbol.name.split(separator: "@", maxSplits: 1).first.map(String.init) ?? symbol.name
+      let position = isLocal ? positions["\(file)\u{0}\(name)", default: 0] : 0
+      if isLocal { positions["\(file)\u{0}\(name)"] = position + 1 }
+      byName[name, default: []].append(symbols.count)
+      symbols.append(
+        Symbol(
+          name: name, file: isLocal ? file : "", position: position, address: symbol.value, size: symbol.size,
+          isFunction: symbol.isFunction, isThreadLocal: isThreadLocal))
+    }
+  }
+
+  /// Whether the code is the same, byte for byte and address for address.
+  package func hasSameText(as other: LinkedModule) -> Bool {
+    func text(_ module: LinkedModule) -> [UInt8]? {
+      module.image.section(named: ".text").flatMap { try? module.image.contents(of: $0) }
+    }
+    guard let own = image.section(named: ".text"), let others = other.image.section(named: ".text") else {
+      return false
+    }
+    return own.address == others.address && text(self) == text(other)
+  }
+
+  /// This module's symbols for another file that has none.
+  package func standing(for other: LinkedModule) -> LinkedModule {
+    var result = self
+    result.path = other.path
+    result.image = other.image
+    result.buildID = other.buildID
+    return result
+  }
+
+  /// Whether it has its symbols.
+  package var hasSymbols: Bool { !symbols.isEmpty }
+
+  /// The symbols of a name that an object file's symbol may stand for: local ones of that source file, or the one that all see.
+  package func symbols(named name: String, isLocal: Bool, file: String?) -> [Symbol] {
+    let all = (byName[name] ?? []).map { symbols[$0] }
+    // (A linker may have made a hidden symbol local; then it has no file, or the last file's.)
+    guard isLocal else {
+      let global = all.filter { $0.file.isEmpty }
+      return global.isEmpty ? all : global
+    }
+    return all.filter { !$0.file.isEmpty && (file == nil || $0.file == file) }
+  }
+
+  /// Whether the code at `address` is that of a function of an object file, apart from what relocations change.
+  package func hasCode(of function: Int, in table: AtomTable, at address: Address) -> Bool {
+    guard let code = table.bytes(of: function), !code.isEmpty,
+      var there = try? image.bytes(at: address, count: UInt64(code.count))
+    else { return false }
+    var here = Array(code)
+    for reference in table.references(of: function) {
+      let range = RelocationExtent.changed(
+        reference.type, at: Int(reference.place), table.object.architecture)
+      for index in range.clamped(to: 0..<here.count) {
+        here[index] = 0
+        there[index] = 0
+      }
+    }
+    return here == there
+  }
+
+  /// The symbol that a function of an object file became: of several of its name the one with its code.
+  package func symbol(ofFunction function: Int, in table: AtomTable) -> Symbol? {
+    guard let symbol = table.symbol(of: function) else { return nil }
+    let candidates = symbols(
+      named: symbol.name, isLocal: symbol.binding == .local, file: table.object.sourceName)
+    return candidates.first { hasCode(of: function, in: table, at: $0.address) }
+  }
+
+  /// As it stands in a patch.
+  package func place(_ symbol: Symbol, module: Int) -> PatchObject.Place {
+    PatchObject.Place(
+      module: module, name: symbol.name, file: symbol.file, position: symbol.position,
+      address: symbol.address,
+      size: symbol.size)
+  }
+}

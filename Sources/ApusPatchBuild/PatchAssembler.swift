@@ -1,0 +1,373 @@
+package import ApusCore
+internal import ApusELF
+package import ApusPatchObject
+
+/// Why a patch cannot be made of changes that are allowed one by one.
+package enum AssemblyError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// The function's code is not in the module as the first build made it.
+  case notThere(function: String, module: String)
+  /// Several places of the module may be meant.
+  case ambiguous(symbol: String, module: String, count: Int)
+  /// A thread-local variable that is new, or cannot be reached.
+  case threadLocal(symbol: String)
+
+  package var description: String {
+    switch self {
+    case .notThere(let function, let module):
+      "\(module) does not have \(function) as this build makes it: was it built from this source, by this command?"
+    case .ambiguous(let symbol, let module, let count):
+      "\(module) has \(count) of the name \(symbol), and which is meant cannot be told"
+    case .threadLocal(let symbol): "\(symbol) is a thread-local variable that the program does not have"
+    }
+  }
+}
+
+/// Puts a patch object together from what changed in object files.
+package struct PatchAssembler {
+  /// The object files' changes, with the name of each file.
+  package typealias Changes = (file: String, comparison: ObjectComparison)
+
+  private let architecture: Architecture
+  private var modules: [LinkedModule] = []
+  private var sections = [ObjectSection(name: "", type: SectionType.null, flags: 0)]
+  private var symbols: [ObjectSymbol] = [ObjectSymbol(name: "")]
+  private var functions: [PatchObject.Function] = []
+  private var references: [PatchObject.Reference] = []
+  /// Symbols of the patch that other files refer to by name, by module.
+  private var exported: [Named: Int] = [:]
+  private var referenceOf: [PatchObject.Place: Int] = [:]
+  private var importOf: [Named: Int] = [:]
+
+  private struct Named: Hashable {
+    var module: Int
+    var name: String
+  }
+
+  package init(_ architecture: Architecture) { self.architecture = architecture }
+
+  /// Adds what changed in a module.
+  package mutating func add(_ changes: [Changes], to module: LinkedModule) throws(AssemblyError) {
+    let number = modules.count
+    modules.append(module)
+    // First all that the patch defines, so that files can refer to each other's.
+    var parts: [Part] = []
+    for (_, comparison) in changes { parts.append(try choose(comparison, module)) }
+    for index in parts.indices { define(&parts[index], number) }
+    for index in parts.indices { try relocate(parts[index], number) }
+    for part in parts { try replace(part, number) }
+  }
+
+  /// The patch; local symbols come first, as ELF wants it.
+  package func finish(name: String, isReplacement: Bool) -> PatchObject {
+    let order = symbols.indices.sorted { a, b in
+      let (left, right) = (symbols[a].binding == .local ? 0 : 1, symbols[b].binding == .local ? 0 : 1)
+      return (left, a) < (right, b)
+    }
+    var renumbered = [Int](repeating: 0, count: symbols.count)
+    for (new, old) in order.enumerated() { renumbered[old] = new }
+    let sections = sections.map { section in
+      var section = section
+      section.relocations = section.relocations.map {
+        ELFRelocation(
+          offset: $0.offset, type: $0.type, symbol: UInt32(renumbered[Int($0.symbol)]), addend: $0.addend)
+      }
+      return section
+    }
+    return PatchObject(
+      architecture, name: name, isReplacement: isReplacement,
+      modules: modules.map { PatchObject.Module(name: $0.name, buildID: $0.buildID) }, sections: sections,
+      symbols: order.map { symbols[$0] },
+      functions: functions.map {
+        PatchObject.Function(symbol: renumbered[$0.symbol], old: $0.old, reasons: $0.reasons)
+      },
+      references: references.map {
+        PatchObject.Reference(symbol: renumbered[$0.symbol], kind: $0.kind, place: $0.place)
+      })
+  }
+
+  // MARK: Choosing
+
+  /// What of one object file goes into the patch.
+  private struct Part {
+    var comparison: ObjectComparison
+    /// Atoms of the new file.
+    var atoms: Set<Int> = []
+    /// Of an atom in the patch: the number of its section, and where it begins there.
+    var places: [Int: (section: Int, offset: UInt64)] = [:]
+    /// Of a section of the new file: the number of the patch's and of its symbol.
+    var sections: [Int: (section: Int, symbol: Int)] = [:]
+    /// Of an atom with a name: its symbol in the patch.
+    var symbols: [Int: Int] = [:]
+    /// Functions that take the place of others.
+    var replaced: Set<Int> = []
+  }
+
+  /// Changed functions, and what of their references the module does not have.
+  private func choose(_ comparison: ObjectComparison, _ module: LinkedModule) throws(AssemblyError) -> Part {
+    var part = Part(comparison: comparison)
+    let after = comparison.after
+    var waiting: [Int] = []
+    func include(_ atom: Int) {
+      if part.atoms.insert(atom).inserted { waiting.append(atom) }
+    }
+    for change in comparison.changes {
+      change.atoms.forEach(include)
+      part.replaced.insert(change.atoms[0])
+    }
+    // What is new and visible to other files may be what they newly call.
+    for atom in comparison.additions {
+      let binding = after.symbol(of: atom)?.binding
+      if binding == .global || binding == .unique { include(atom) }
+    }
+    while let atom = waiting.popLast() {
+      var targets = after.references(of: atom).map(\.target)
+      if let frame = after.frames[atom], let unwinding = after.unwinding {
+        for place in [frame.landingPlace, personalityPlace(frame, unwinding, after)] {
+          if let place, let target = after.referenceTarget(in: unwinding.section, at: place) {
+            targets.append(target)
+          }
+        }
+      }
+      for case .atom(let target, _) in targets where !part.atoms.contains(target) {
+        if try existing(target, comparison, module) == nil { include(target) }
+      }
+    }
+    return part
+  }
+
+  /// The symbol of the module that an atom of the new file is in the running program; nil if it has to come with the patch.
+  private func existing(
+    _ atom: Int, _ comparison: ObjectComparison, _ module: LinkedModule
+  ) throws(AssemblyError) -> LinkedModule.Symbol? {
+    let after = comparison.after
+    guard let symbol = after.symbol(of: atom), !symbol.name.hasPrefix(".L") else { return nil }
+    guard let old = comparison.matching.old[atom] else {
+      // New in this file; the module may have it from another one (an inline function, say).
+      guard symbol.binding != .local else { return nil }
+      return module.symbols(named: symbol.name, isLocal: false, file: nil).first
+    }
+    let before = comparison.before
+    var probe = comparison
+    if after.atoms[atom].kind.isConstant, !probe.holdsSame(old, atom) { return nil }
+    guard let name = before.symbol(of: old) else { return nil }
+    let candidates = module.symbols(
+      named: name.name, isLocal: name.binding == .local, file: before.object.sourceName)
+    if before.atoms[old].kind == .code {
+      if let found = module.symbol(ofFunction: old, in: before) { return found }
+      return candidates.count == 1 ? candidates[0] : nil
+    }
+    if candidates.count > 1 {
+      let exact = AddressProbe(module, before).addresses(of: old)
+      let fitting = candidates.filter { exact.contains($0.address) }
+      guard fitting.count == 1 else {
+        throw .ambiguous(symbol: name.name, module: module.name, count: candidates.count)
+      }
+      return fitting[0]
+    }
+    return candidates.first
+  }
+
+  private func personalityPlace(
+    _ frame: UnwindRecords.Frame, _ records: UnwindRecords, _ table: AtomTable
+  ) -> UInt64? {
+    guard let common = records.commons[frame.common] else { return nil }
+    return table.object.sections[records.section].relocations(in: common.range).first?.offset
+  }
+
+  // MARK: Defining
+
+  /// Lays the chosen atoms into sections of the patch, and makes their symbols.
+  private mutating func define(_ part: inout Part, _ module: Int) {
+    let after = part.comparison.after
+    for atom in part.atoms.sorted(by: {
+      (after.atoms[$0].section, after.atoms[$0].range.lowerBound, $0)
+        < (after.atoms[$1].section, after.atoms[$1].range.lowerBound, $1)
+    }) {
+      let original = after.atoms[atom].section
+      let source = after.object.sections[original]
+      if part.sections[original] == nil {
+        part.sections[original] = (sections.count, symbols.count)
+        symbols.append(ObjectSymbol(name: "", kind: .section, place: .section(sections.count)))
+        sections.append(
+          ObjectSection(
+            name: source.name, type: source.type,
+            flags: source.flags & ~(SectionFlag.merge | SectionFlag.strings | SectionFlag.group),
+            alignment: source.alignment))
+      }
+      guard let number = part.sections[original]?.section else { continue }
+      let offset = place(atom, after, in: number)
+      part.places[atom] = (number, offset)
+      guard let name = after.symbol(of: atom), !name.name.hasPrefix(".L") else { continue }
+      for index in after.atoms[atom].symbols {
+        var symbol = after.object.symbols[index]
+        symbol.place = .section(number)
+        symbol.value = offset + (symbol.value - after.atoms[atom].range.lowerBound)
+        if symbol.binding != .local { symbol.binding = .global }
+        if part.symbols[atom] == nil { part.symbols[atom] = symbols.count }
+        if symbol.binding != .local {
+          let key = Named(module: module, name: symbol.name)
+          guard exported[key] == nil else { continue }
+          exported[key] = symbols.count
+        }
+        symbols.append(symbol)
+      }
+    }
+  }
+
+  /// Appends an atom's contents to a section, at a place with its alignment; gives the offset.
+  private mutating func place(_ atom: Int, _ table: AtomTable, in section: Int) -> UInt64 {
+    let alignment = sections[section].alignment
+    let residue = table.atoms[atom].range.lowerBound % alignment
+    var offset = sections[section].size
+    while offset % alignment != residue { offset += 1 }
+    let filler: UInt8 = sections[section].isCode && architecture == .x86_64 ? 0xcc : 0
+    if let bytes = table.bytes(of: atom) {
+      sections[section].bytes += [UInt8](
+        repeating: filler, count: Int(offset) - sections[section].bytes.count)
+      sections[section].bytes += bytes
+    }
+    sections[section].size = offset + table.atoms[atom].size
+    return offset
+  }
+
+  // MARK: Relocating
+
+  private mutating func relocate(_ part: Part, _ module: Int) throws(AssemblyError) {
+    let after = part.comparison.after
+    for (atom, (section, offset)) in part.places {
+      let source = after.object.sections[after.atoms[atom].section]
+      let relocations = source.relocations(in: after.atoms[atom].range)
+      for (relocation, reference) in zip(relocations, after.references(of: atom)) {
+        let code = after.atoms[atom].kind == .code ? after.bytes(of: atom) ?? [] : []
+        let isBranch = RelocationExtent.isBranch(
+          relocation.type, at: Int(reference.place), of: code, architecture)
+        let (symbol, addend) = try resolve(relocation, reference.target, part, module, isBranch: isBranch)
+        sections[section].relocations.append(
+          ELFRelocation(
+            offset: offset + (relocation.offset - after.atoms[atom].range.lowerBound), type: relocation.type,
+            symbol: UInt32(symbol), addend: addend))
+      }
+    }
+    for section in Set(part.places.values.map(\.section)) {
+      sections[section].relocations.sort { $0.offset < $1.offset }
+    }
+    try writeUnwinding(part, module)
+  }
+
+  /// The symbol and the addend in the patch of what a relocation of the new file refers to.
+  private mutating func resolve(
+    _ relocation: ELFRelocation, _ target: Target, _ part: Part, _ module: Int, isBranch: Bool
+  ) throws(AssemblyError) -> (symbol: Int, addend: Int64) {
+    let after = part.comparison.after
+    let original = after.object.symbols[Int(relocation.symbol)]
+    switch target {
+    case .absolute: return (0, relocation.addend)
+    case .symbol(let name, _):
+      return (symbol(named: name, original, module, isBranch: isBranch), relocation.addend)
+    case .atom(let atom, let offset):
+      let isSection = original.kind == .section
+      // From the atom's start: what the original's symbol is away from it.
+      let start = Int64(after.atoms[atom].range.lowerBound)
+      let distance = (isSection ? 0 : Int64(original.value)) - start
+      // The address of a function that is replaced stays what it was: the program may compare it. Places inside are the new
+      // code's.
+      let isInPatch = part.places[atom] != nil && (isBranch || offset != 0 || !part.replaced.contains(atom))
+      if isInPatch, let place = part.places[atom] {
+        if let symbol = part.symbols[atom] { return (symbol, relocation.addend + distance) }
+        guard let section = part.sections[after.atoms[atom].section] else { return (0, relocation.addend) }
+        return (section.symbol, relocation.addend + distance + Int64(place.offset))
+      }
+      guard let found = try existing(atom, part.comparison, modules[module]) else {
+        throw .notThere(function: part.comparison.describe(after, atom), module: modules[module].name)
+      }
+      let kind = original.kind == .section ? after.symbol(of: atom)?.kind ?? .none : original.kind
+      return (
+        reference(.module, modules[module].place(found, module: module), kind), relocation.addend + distance
+      )
+    }
+  }
+
+  /// The symbol of what another file defines: the patch's own, the module's, or another module's.
+  private mutating func symbol(
+    named name: String, _ original: ObjectSymbol, _ module: Int, isBranch: Bool
+  ) -> Int {
+    if let own = exported[Named(module: module, name: name)] { return own }
+    if let found = modules[module].symbols(named: name, isLocal: false, file: nil).first {
+      return reference(.module, modules[module].place(found, module: module), original.kind)
+    }
+    let key = Named(module: module, name: name)
+    if let known = importOf[key] { return known }
+    let place = PatchObject.Place(module: module, name: name, file: "", position: 0, address: 0, size: 0)
+    importOf[key] = reference(.imported, place, original.kind, binding: original.binding)
+    return importOf[key] ?? 0
+  }
+
+  private mutating func reference(
+    _ kind: PatchObject.Reference.Kind, _ place: PatchObject.Place, _ type: ObjectSymbol.Kind,
+    binding: ObjectSymbol.Binding = .global
+  ) -> Int {
+    if let known = referenceOf[place] { return known }
+    let symbol = symbols.count
+    symbols.append(
+      ObjectSymbol(
+        name: place.name, binding: binding == .weak ? .weak : .global, kind: type == .section ? .none : type))
+    referenceOf[place] = symbol
+    references.append(PatchObject.Reference(symbol: symbol, kind: kind, place: place))
+    return symbol
+  }
+
+  // MARK: Unwinding and replacing
+
+  /// The records of how to unwind the functions of the patch.
+  private mutating func writeUnwinding(_ part: Part, _ module: Int) throws(AssemblyError) {
+    let after = part.comparison.after
+    guard let records = after.unwinding else { return }
+    let source = after.object.sections[records.section]
+    let framed = part.places.keys.filter { after.frames[$0] != nil }.sorted()
+    guard !framed.isEmpty else { return }
+    var output = ObjectSection(
+      name: source.name, type: source.type, flags: source.flags, alignment: source.alignment)
+    var commons: [UInt64: UInt64] = [:]
+    func patch(_ value: UInt32, at offset: UInt64) {
+      for index in 0..<4 {
+        output.bytes[Int(offset) + index] = UInt8(truncatingIfNeeded: value >> UInt32(8 * index))
+      }
+    }
+    func append(_ assembler: inout PatchAssembler, _ range: Range<UInt64>) throws(AssemblyError) -> UInt64 {
+      let start = UInt64(output.bytes.count)
+      output.bytes += source.bytes[Int(range.lowerBound)..<Int(range.upperBound)]
+      for relocation in source.relocations(in: range) {
+        guard let target = after.referenceTarget(in: records.section, at: relocation.offset) else { continue }
+        let (symbol, addend) = try assembler.resolve(relocation, target, part, module, isBranch: true)
+        output.relocations.append(
+          ELFRelocation(
+            offset: start + relocation.offset - range.lowerBound, type: relocation.type,
+            symbol: UInt32(symbol),
+            addend: addend))
+      }
+      return start
+    }
+    for atom in framed {
+      guard let frame = after.frames[atom], let common = records.commons[frame.common] else { continue }
+      if commons[frame.common] == nil { commons[frame.common] = try append(&self, common.range) }
+      let start = try append(&self, frame.range)
+      patch(UInt32(start + 4 - (commons[frame.common] ?? 0)), at: start + 4)
+    }
+    output.size = UInt64(output.bytes.count)
+    sections.append(output)
+  }
+
+  private mutating func replace(_ part: Part, _ module: Int) throws(AssemblyError) {
+    for change in part.comparison.changes {
+      let atom = change.atoms[0]
+      guard let symbol = part.symbols[atom] else { continue }
+      guard let old = modules[module].symbol(ofFunction: change.old, in: part.comparison.before) else {
+        throw .notThere(function: change.name, module: modules[module].name)
+      }
+      functions.append(
+        PatchObject.Function(
+          symbol: symbol, old: modules[module].place(old, module: module),
+          reasons: change.reasons.map(\.description)))
+    }
+  }
+}

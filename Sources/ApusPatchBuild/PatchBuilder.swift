@@ -1,0 +1,300 @@
+internal import ApusCore
+internal import ApusELF
+package import ApusPatchObject
+internal import ApusSystem
+
+/// What `apus patch build` is asked for.
+package struct PatchBuildOptions: Sendable {
+  package var source: String
+  package var diff: String
+  /// Programs and libraries to be patched; none: all that the build links and the change touches.
+  package var targets: [String]
+  package var name: String
+  package var isReplacement: Bool
+  package var command: [String]
+  /// The program that stands in for compilers: apus itself.
+  package var apus: String
+  /// Whether the working directory stays.
+  package var keeps: Bool
+
+  package init(
+    source: String, diff: String, targets: [String], name: String, isReplacement: Bool, command: [String],
+    apus: String, keeps: Bool
+  ) {
+    self.source = source
+    self.diff = diff
+    self.targets = targets
+    self.name = name
+    self.isReplacement = isReplacement
+    self.command = command
+    self.apus = apus
+    self.keeps = keeps
+  }
+}
+
+/// What was built.
+package struct BuiltPatch: Sendable {
+  package var object: PatchObject
+  /// What is worth saying about it, a line each.
+  package var notes: [String]
+}
+
+/// Builds a patch: the source as it is, the source with the change, and what differs.
+package final class PatchBuilder {
+  private let options: PatchBuildOptions
+  private let report: (String) -> Void
+  /// Where everything happens.
+  package let place: String
+  private var tree: String { "\(place)/tree" }
+  private var notes: [String] = []
+
+  /// - Parameters:
+  ///   - directory: where the working directory is made.
+  ///   - report: is told what is being done.
+  package init(
+    _ options: PatchBuildOptions, in directory: String, report: @escaping (String) -> Void
+  ) throws(PatchBuildError) {
+    self.options = options
+    self.report = report
+    do throws(SystemError) {
+      let made = try Files.makeTemporaryDirectory(in: directory, prefix: "apus-patch-")
+      place = Files.canonical(made) ?? made
+    } catch { throw .system(error) }
+  }
+
+  /// Takes the working directory away, unless it is to stay.
+  package func cleanUp() {
+    guard !options.keeps else { return }
+    _ = try? ChildProcess(["rm", "-rf", "--", place]).wait()
+  }
+
+  /// Builds.
+  package func build() throws(PatchBuildError) -> BuiltPatch {
+    try prepare()
+    report("building the source as it is")
+    try runBuild(phase: 1)
+    let first = try log()
+    guard first.records.contains(where: { $0.kind == .compile }) else { throw .nothingCompiled }
+    let modules = try findModules(first)
+    try applyDiff()
+    report("building it with the change")
+    try runBuild(phase: 2)
+    report("comparing")
+    return try compare(try log(), modules)
+  }
+
+  // MARK: The two builds
+
+  private func lifting<T>(_ body: () throws(SystemError) -> T) throws(PatchBuildError) -> T {
+    do throws(SystemError) { return try body() } catch { throw .system(error) }
+  }
+
+  private func prepare() throws(PatchBuildError) {
+    report("copying the source")
+    try lifting { () throws(SystemError) in
+      try Files.makeDirectory("\(place)/\(CompilerWrapper.Names.kept)")
+      try CompilerWrapper.install(in: place, apus: options.apus)
+    }
+    let status = try run(
+      ["cp", "-a", "--reflink=auto", "--", options.source, tree], in: nil, to: "\(place)/copy.log")
+    guard status == 0 else { throw .build(phase: 1, status: status, output: tail("\(place)/copy.log")) }
+  }
+
+  private func log() throws(PatchBuildError) -> BuildLog {
+    try lifting { () throws(SystemError) in try BuildLog(path: "\(place)/\(CompilerWrapper.Names.log)") }
+  }
+
+  private func run(_ command: [String], in directory: String?, to output: String) throws(PatchBuildError)
+    -> Int32
+  {
+    try lifting { () throws(SystemError) in
+      let log = try FileDescriptor.open(output, flags: FileDescriptor.writeAnew)
+      return try ChildProcess(command, directory: directory, output: log.rawValue).wait().status
+    }
+  }
+
+  private func runBuild(phase: Int) throws(PatchBuildError) {
+    let output = "\(place)/build\(phase).log"
+    let compilers = "\(place)/\(CompilerWrapper.Names.compilers)"
+    let path = compilers + ":" + (ProcessEnvironment.value("PATH") ?? "/usr/bin:/bin")
+    let end: ChildProcess.End = try lifting { () throws(SystemError) in
+      try Files.write(Array(String(phase).utf8), to: "\(place)/\(CompilerWrapper.Names.phase)")
+      let log = try FileDescriptor.open(output, flags: FileDescriptor.writeAnew)
+      let environment =
+        ProcessEnvironment.words(setting: "PATH", to: path).filter {
+          !$0.hasPrefix(CompilerWrapper.variable + "=")
+        }
+        + ["\(CompilerWrapper.variable)=\(place)"]
+      return try ChildProcess(
+        options.command, environment: environment, directory: tree, output: log.rawValue
+      ).wait()
+    }
+    guard end == .exited(0) else { throw .build(phase: phase, status: end.status, output: tail(output)) }
+  }
+
+  private func tail(_ path: String) -> String {
+    let lines = ((try? WholeFile.text(path)) ?? "").split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.suffix(20).joined(separator: "\n")
+  }
+
+  // MARK: The change
+
+  private func applyDiff() throws(PatchBuildError) {
+    report("applying the diff")
+    let text = try lifting { () throws(SystemError) in try WholeFile.text(options.diff) }
+    let diff = "\(place)/change.diff"
+    try lifting { () throws(SystemError) in try Files.write(Array(text.utf8), to: diff) }
+    let output = "\(place)/patch.log"
+    func apply(_ strip: Int, _ more: [String]) throws(PatchBuildError) -> Int32 {
+      try run(
+        ["patch", "-p\(strip)", "-s", "-f", "--no-backup-if-mismatch", "-i", diff] + more, in: tree,
+        to: output)
+    }
+    var strip = 1
+    if try apply(1, ["--dry-run"]) != 0 {
+      let first = tail(output)
+      guard try apply(0, ["--dry-run"]) == 0 else { throw .diff(first) }
+      strip = 0
+    }
+    let files = SourceChange.files(text, strip: strip).filter { SourceChange.isCompiled($0) }
+    for file in files where Files.exists("\(tree)/\(file)") {
+      _ = try run(["cp", "--", "\(tree)/\(file)", old(file)], in: nil, to: output)
+    }
+    guard try apply(strip, []) == 0 else { throw .diff(tail(output)) }
+    for file in files where Files.exists(old(file)) && Files.exists("\(tree)/\(file)") {
+      try keepLineNumbers(of: file)
+    }
+  }
+
+  private func old(_ file: String) -> String {
+    "\(place)/\(CompilerWrapper.Names.kept)/old-" + String(file.map { $0 == "/" ? "_" : $0 })
+  }
+
+  private func keepLineNumbers(of file: String) throws(PatchBuildError) {
+    let output = "\(place)/diff.log"
+    let status = try run(["diff", "-U0", "--", old(file), "\(tree)/\(file)"], in: nil, to: output)
+    guard status == 1 else { return }
+    try lifting { () throws(SystemError) in
+      let hunks = SourceChange.hunks(try WholeFile.text(output))
+      let bytes = try WholeFile.bytes("\(tree)/\(file)")
+      // (Not as text: other encodings than UTF-8 must stay as they are.)
+      let lines = SourceChange.keepingLineNumbers(
+        bytes.split(separator: 10, omittingEmptySubsequences: false), hunks)
+      try Files.write(Array(lines.joined(separator: [10])), to: "\(tree)/\(file)")
+    }
+  }
+
+  // MARK: Modules
+
+  /// What is patched: its symbols, from the file that runs or from the build's.
+  private func findModules(_ log: BuildLog) throws(PatchBuildError) -> [LinkedModule] {
+    var outputs: [String] = []
+    for record in log.records where record.kind == .link && !outputs.contains(record.output) {
+      outputs.append(record.output)
+    }
+    outputs = outputs.filter { isLinked($0) }
+    guard !outputs.isEmpty else { throw .nothingLinked }
+    // The second build links anew.
+    var modules: [LinkedModule] = []
+    if options.targets.isEmpty {
+      for output in outputs { modules.append(try module(output)) }
+      return modules
+    }
+    for target in options.targets {
+      let base = Self.base(target)
+      let own = try module(target)
+      guard
+        let output = outputs.first(where: { Self.base($0) == base })
+          ?? outputs.first(where: { base.hasPrefix(Self.base($0)) })
+      else { throw .noTarget(base, outputs: outputs.map(Self.base)) }
+      if own.hasSymbols {
+        modules.append(own)
+      } else {
+        let built = try module(output)
+        guard built.hasSameText(as: own) else { throw .notReproduced(target) }
+        modules.append(built.standing(for: own))
+      }
+    }
+    return modules
+  }
+
+  private static func base(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  private func isLinked(_ path: String) -> Bool {
+    guard let bytes = try? WholeFile.bytes(path), let image = try? ELFImage(source: bytes) else {
+      return false
+    }
+    return image.type == .executable || image.type == .shared
+  }
+
+  private func module(_ path: String) throws(PatchBuildError) -> LinkedModule {
+    let bytes = try lifting { () throws(SystemError) in try WholeFile.bytes(path) }
+    do throws(ELFError) { return try LinkedModule(path: path, image: ELFImage(source: bytes)) } catch {
+      throw .file(path, error)
+    }
+  }
+
+  // MARK: What differs
+
+  private func object(_ path: String) throws(PatchBuildError) -> ObjectFile {
+    let bytes = try lifting { () throws(SystemError) in try WholeFile.bytes(path) }
+    do throws(ELFError) { return try ObjectFile(bytes: bytes) } catch { throw .file(path, error) }
+  }
+
+  private func compare(_ log: BuildLog, _ modules: [LinkedModule]) throws(PatchBuildError) -> BuiltPatch {
+    var first: [String: String] = [:]
+    var second: [(output: String, kept: String)] = []
+    for record in log.records where record.kind == .compile {
+      if record.phase == 1 {
+        first[record.output] = record.kept
+      } else {
+        second.removeAll { $0.output == record.output }
+        second.append((record.output, record.kept))
+      }
+    }
+    var changes: [PatchAssembler.Changes] = []
+    for (output, kept) in second {
+      guard Files.exists(kept) else { continue }
+      let after = try object(kept)
+      let before: ObjectFile
+      if let old = first[output], Files.exists(old) {
+        before = try object(old)
+      } else {
+        before = ObjectFile(emptyFor: after.architecture)
+      }
+      let name = output.hasPrefix(tree + "/") ? String(output.dropFirst(tree.count + 1)) : output
+      do throws(ELFError) {
+        let comparison = try ObjectComparison(before: before, after: after)
+        if !comparison.isSame { changes.append((name, comparison)) }
+      } catch { throw .file(name, error) }
+    }
+    return try assemble(changes, modules)
+  }
+
+  private func assemble(
+    _ changes: [PatchAssembler.Changes], _ modules: [LinkedModule]
+  ) throws(PatchBuildError) -> BuiltPatch {
+    guard let architecture = modules.first?.image.architecture else { throw .nothingLinked }
+    var assembler = PatchAssembler(architecture)
+    var refusals: [(file: String, refusal: Refusal)] = []
+    var count = 0
+    for module in modules {
+      let own = changes.filter { $0.comparison.belongs(to: module) }
+      for (file, comparison) in own {
+        for refusal in comparison.refusals
+        where !refusals.contains(where: { $0.file == file && $0.refusal == refusal }) {
+          refusals.append((file, refusal))
+        }
+      }
+      guard refusals.isEmpty, own.contains(where: { !$0.comparison.changes.isEmpty }) else { continue }
+      count += own.reduce(0) { $0 + $1.comparison.changes.count }
+      do throws(AssemblyError) { try assembler.add(own, to: module) } catch { throw .assembly(error) }
+    }
+    guard refusals.isEmpty else { throw .refused(refusals) }
+    guard count > 0 else { throw .nothingChanged }
+    return BuiltPatch(
+      object: assembler.finish(name: options.name, isReplacement: options.isReplacement), notes: notes)
+  }
+}

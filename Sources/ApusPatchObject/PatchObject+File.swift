@@ -1,0 +1,258 @@
+package import ApusCore
+package import ApusELF
+
+/// The sections that a patch object has besides its code and data.
+enum PatchSection {
+  /// A note (SHT_NOTE) of owner "Apus": version, flags, name.
+  static let note = ".note.apus.patch"
+  /// One record for each module.
+  static let modules = ".apus.modules"
+  /// One for each function that is replaced.
+  static let functions = ".apus.functions"
+  /// One for each symbol that is the program's.
+  static let references = ".apus.references"
+  /// The names that the records have, zero-terminated.
+  static let strings = ".apus.strings"
+
+  static let all: Set<String> = [note, modules, functions, references, strings]
+  static let version: UInt32 = 1
+  static let noteType: UInt32 = 1
+  static let moduleSize = 32
+  static let functionSize = 48
+  static let referenceSize = 48
+  static let replaceFlag: UInt32 = 1
+}
+
+extension PatchObject {
+  // MARK: Writing
+
+  /// The file's contents.
+  package var bytes: [UInt8] {
+    var strings = ByteWriter()
+    strings.append(UInt8(0))
+    var places: [String: UInt32] = ["": 0]
+    func place(_ text: String) -> UInt32 {
+      if let known = places[text] { return known }
+      let here = UInt32(strings.count)
+      strings.append(cString: text)
+      places[text] = here
+      return here
+    }
+    func append(_ place32: Place, to writer: inout ByteWriter) {
+      writer.append(UInt32(place32.module))
+      writer.append(place(place32.name))
+      writer.append(place(place32.file))
+      writer.append(UInt32(place32.position))
+      writer.append(place32.address)
+      writer.append(place32.size)
+    }
+    var moduleRecords = ByteWriter()
+    for module in modules {
+      moduleRecords.append(place(module.name))
+      let id = module.buildID.prefix(24)
+      moduleRecords.append(UInt32(id.count))
+      moduleRecords.append(contentsOf: id)
+      moduleRecords.append(contentsOf: [UInt8](repeating: 0, count: 24 - id.count))
+    }
+    var functionRecords = ByteWriter()
+    for function in functions {
+      functionRecords.append(UInt32(function.symbol))
+      functionRecords.append(place(function.reasons.joined(separator: "\n")))
+      append(function.old, to: &functionRecords)
+      functionRecords.append(UInt64(0))
+    }
+    var referenceRecords = ByteWriter()
+    for reference in references {
+      referenceRecords.append(UInt32(reference.symbol))
+      referenceRecords.append(reference.kind.rawValue)
+      append(reference.place, to: &referenceRecords)
+      referenceRecords.append(UInt64(0))
+    }
+    func table(_ name: String, _ writer: ByteWriter, _ size: Int) -> RelocatableWriter.Section {
+      RelocatableWriter.Section(
+        name: name, type: SectionType.programBits, alignment: 8, entrySize: UInt64(size), bytes: writer.bytes)
+    }
+    var all = sections.dropFirst().map { section in
+      RelocatableWriter.Section(
+        name: section.name, type: section.type, flags: section.flags, alignment: section.alignment,
+        entrySize: section.entrySize, bytes: section.bytes, size: section.size,
+        relocations: section.relocations)
+    }
+    all.append(
+      RelocatableWriter.Section(name: PatchSection.note, type: SectionType.note, alignment: 4, bytes: note))
+    all.append(table(PatchSection.modules, moduleRecords, PatchSection.moduleSize))
+    all.append(table(PatchSection.functions, functionRecords, PatchSection.functionSize))
+    all.append(table(PatchSection.references, referenceRecords, PatchSection.referenceSize))
+    all.append(
+      RelocatableWriter.Section(
+        name: PatchSection.strings, type: SectionType.programBits, flags: 0, bytes: strings.bytes))
+    return RelocatableWriter(architecture).write(sections: all, symbols: symbols)
+  }
+
+  private var note: [UInt8] {
+    var description = ByteWriter()
+    description.append(PatchSection.version)
+    description.append(isReplacement ? PatchSection.replaceFlag : 0)
+    description.append(cString: name)
+    var writer = ByteWriter()
+    writer.append(UInt32(5))
+    writer.append(UInt32(description.count))
+    writer.append(PatchSection.noteType)
+    writer.append(cString: "Apus")
+    writer.align(to: 4)
+    writer.append(contentsOf: description.bytes)
+    writer.align(to: 4)
+    return writer.bytes
+  }
+
+  // MARK: Reading
+
+  /// Reads a file's contents. Nothing is believed: each number is checked before it is used.
+  package init(bytes: [UInt8]) throws(PatchObjectError) {
+    let image: ELFImage
+    let object: ObjectFile
+    do throws(ELFError) {
+      image = try ELFImage(source: bytes)
+      object = try ObjectFile(image)
+    } catch { throw .elf(error) }
+    func contents(_ name: String) throws(PatchObjectError) -> [UInt8] {
+      guard let section = image.section(named: name) else { throw .noPatch(name) }
+      do throws(ELFError) { return try image.contents(of: section) } catch { throw .elf(error) }
+    }
+    let header = try Self.readNote(try contents(PatchSection.note))
+    let strings = try contents(PatchSection.strings)
+    let moduleRecords = try Records(PatchSection.modules, try contents(PatchSection.modules), strings)
+    let functionRecords = try Records(PatchSection.functions, try contents(PatchSection.functions), strings)
+    let referenceRecords = try Records(
+      PatchSection.references, try contents(PatchSection.references), strings)
+    architecture = object.architecture
+    name = header.name
+    isReplacement = header.isReplacement
+    symbols = object.symbols
+    // Sections of ours and those of the file's own (symbols, names, relocations) are made anew.
+    sections = object.sections.map { section in
+      section.isAllocated
+        ? section : ObjectSection(name: "", type: SectionType.null, flags: 0)
+    }
+    modules = try moduleRecords.read(PatchSection.moduleSize) {
+      (record: inout Record) throws(PatchObjectError) in
+      let name = try record.string()
+      let count = try record.word()
+      let id = try record.bytes(24)
+      guard count <= 24 else { throw record.malformed("a build-id of \(count) bytes") }
+      return Module(name: name, buildID: Array(id.prefix(Int(count))))
+    }
+    let (moduleCount, symbolCount) = (modules.count, symbols.count)
+    functions = try functionRecords.read(PatchSection.functionSize) {
+      (record: inout Record) throws(PatchObjectError) in
+      let symbol = try record.index(below: symbolCount)
+      let reasons = try record.string().split(separator: "\n").map(String.init)
+      return Function(symbol: symbol, old: try record.place(modules: moduleCount), reasons: reasons)
+    }
+    references = try referenceRecords.read(PatchSection.referenceSize) {
+      (record: inout Record) throws(PatchObjectError) in
+      let symbol = try record.index(below: symbolCount)
+      let raw = try record.word()
+      guard let kind = Reference.Kind(rawValue: raw) else {
+        throw record.malformed("a reference of kind \(raw)")
+      }
+      return Reference(symbol: symbol, kind: kind, place: try record.place(modules: moduleCount))
+    }
+    for function in functions where symbols[function.symbol].section == nil {
+      throw .malformed(
+        section: PatchSection.functions, "the code of \(function.old.name) is not in the file")
+    }
+  }
+
+  private static func readNote(
+    _ bytes: [UInt8]
+  ) throws(PatchObjectError) -> (name: String, isReplacement: Bool) {
+    let version: UInt32
+    let flags: UInt32
+    let name: String
+    do throws(ByteError) {
+      var reader = ByteReader(bytes)
+      try reader.skip(12 + 8)
+      version = try reader.readUInt32()
+      flags = try reader.readUInt32()
+      name = try reader.readCString()
+    } catch { throw .malformed(section: PatchSection.note, "\(error)") }
+    guard version == PatchSection.version else { throw .version(version) }
+    return (name, flags & PatchSection.replaceFlag != 0)
+  }
+}
+
+/// One of the patch object's tables.
+private struct Records {
+  var section: String
+  var bytes: [UInt8]
+  var strings: [UInt8]
+
+  init(_ section: String, _ bytes: [UInt8], _ strings: [UInt8]) throws(PatchObjectError) {
+    self.section = section
+    self.bytes = bytes
+    self.strings = strings
+  }
+
+  func read<T>(
+    _ size: Int, _ body: (inout Record) throws(PatchObjectError) -> T
+  ) throws(PatchObjectError) -> [T] {
+    guard bytes.count % size == 0 else {
+      throw .malformed(section: section, "\(bytes.count) bytes are no whole number of records of \(size)")
+    }
+    var result: [T] = []
+    for start in stride(from: 0, to: bytes.count, by: size) {
+      var record = Record(
+        section: section, reader: ByteReader(Array(bytes[start..<start + size])), strings: strings)
+      result.append(try body(&record))
+    }
+    return result
+  }
+}
+
+/// One record.
+private struct Record {
+  var section: String
+  var reader: ByteReader
+  var strings: [UInt8]
+
+  func malformed(_ what: String) -> PatchObjectError { .malformed(section: section, what) }
+
+  private mutating func reading<T>(_ body: (inout ByteReader) throws(ByteError) -> T) throws(PatchObjectError)
+    -> T
+  {
+    do throws(ByteError) { return try body(&reader) } catch { throw malformed("\(error)") }
+  }
+
+  mutating func word() throws(PatchObjectError) -> UInt32 {
+    try reading { (reader: inout ByteReader) throws(ByteError) in try reader.readUInt32() }
+  }
+
+  mutating func double() throws(PatchObjectError) -> UInt64 {
+    try reading { (reader: inout ByteReader) throws(ByteError) in try reader.readUInt64() }
+  }
+
+  mutating func bytes(_ count: UInt64) throws(PatchObjectError) -> [UInt8] {
+    try reading { (reader: inout ByteReader) throws(ByteError) in try reader.readBytes(count) }
+  }
+
+  mutating func index(below count: Int) throws(PatchObjectError) -> Int {
+    let value = try word()
+    guard value < count else { throw malformed("a number \(value), of \(count)") }
+    return Int(value)
+  }
+
+  mutating func string() throws(PatchObjectError) -> String {
+    let offset = Int(try word())
+    guard offset < strings.count, let end = strings[offset...].firstIndex(of: 0) else {
+      throw malformed("a name at \(offset), beyond the names")
+    }
+    return String(decoding: strings[offset..<end], as: UTF8.self)
+  }
+
+  mutating func place(modules: Int) throws(PatchObjectError) -> PatchObject.Place {
+    PatchObject.Place(
+      module: try index(below: modules), name: try string(), file: try string(), position: Int(try word()),
+      address: try double(), size: try double())
+  }
+}
