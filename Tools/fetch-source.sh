@@ -1,8 +1,9 @@
 #!/bin/sh
 # Fetches a Debian source package and unpacks it into DEST.
 #
-#   fetch-source.sh PACKAGE DEST
+#   fetch-source.sh [--unpatched] PACKAGE DEST
 #
+# With --unpatched, it is upstream's tree with debian/ beside it: debian/patches is not applied.
 # deb-src is usually not configured, and the system's package state must stay as it is. So a private
 # source list is derived at run time from the configured one (same hosts, suites, components and keys,
 # type deb-src), with lists and caches of its own under ${XDG_CACHE_HOME:-$HOME/.cache}/apus. Authenticity
@@ -13,7 +14,9 @@ set -eu
 
 die() { echo "fetch-source.sh: $*" >&2; exit 1; }
 
-[ $# -eq 2 ] || die "usage: fetch-source.sh PACKAGE DEST"
+skip=
+[ "${1:-}" != --unpatched ] || { skip=--skip-patches; shift; }
+[ $# -eq 2 ] || die "usage: fetch-source.sh [--unpatched] PACKAGE DEST"
 package=$1
 dest=$2
 case $package in
@@ -55,8 +58,10 @@ derive_list() {
 }
 
 # apt reads one-line lists and .sources stanzas by suffix only, so both lie in a directory of parts.
-private_apt() {
-  apt-get -q \
+private() {
+  tool=$1
+  shift
+  "$tool" -q \
     -o Dir::Etc::SourceList=/dev/null \
     -o Dir::Etc::SourceParts="$state/parts" \
     -o Dir::State::Lists="$state/lists" \
@@ -72,6 +77,17 @@ private_apt() {
     "$@"
 }
 
+# The newest version; where a mirror has no longer, or not yet, got its files, the next one that it lists.
+download() {
+  versions=$(private apt-cache showsrc --only-source "$package" | sed -n 's/^Version: //p' | sort -r -u -V)
+  for version in $versions; do
+    rm -f "$files"/*
+    (cd "$files" && private apt-get source --download-only "$package=$version" >&2) && return
+    echo "fetch-source.sh: no files of $package $version; trying an older version" >&2
+  done
+  return 1
+}
+
 description() { ls -t "$files"/*.dsc 2>/dev/null | head -n 1; }
 
 if [ -z "$(description)" ]; then
@@ -80,8 +96,8 @@ if [ -z "$(description)" ]; then
   mv -f "$state/sources.list" "$state/parts/apus.list"
   mv -f "$state/derived.sources" "$state/parts/apus.sources"
   echo "fetch-source.sh: reading package lists into $state" >&2
-  private_apt update >&2 || die "apt-get update failed (see above)"
-  (cd "$files" && private_apt source --download-only "$package" >&2) || die "cannot fetch source package $package"
+  private apt-get update >&2 || die "apt-get update failed (see above)"
+  download || die "cannot fetch source package $package"
 fi
 dsc=$(description)
 [ -n "$dsc" ] || die "apt-get fetched no .dsc for $package"
@@ -91,7 +107,8 @@ fresh=$dest.unpack.$$
 trap 'rm -rf "$fresh"' EXIT
 # apt has verified the files against the signed Release file; dpkg-source verifies them against the .dsc again. Its
 # own signature check would want the maintainer's key.
-dpkg-source --no-check --no-copy -x "$dsc" "$fresh" >&2 || die "cannot unpack $dsc; remove $files to fetch it again"
+# shellcheck disable=SC2086 # an option or nothing
+dpkg-source --no-check --no-copy $skip -x "$dsc" "$fresh" >&2 || die "cannot unpack $dsc; remove $files to fetch it again"
 rm -rf "$dest"
 mv "$fresh" "$dest"
 echo "$dest"

@@ -18,6 +18,8 @@ tests="$tests debian-archive-keyring util-linux"
 tests="$tests gdbserver"
 # For backtraces through recorded frames, of this machine's programs and of others'.
 tests="$tests gdb gdb-multiarch"
+# For patches of real programs (Tests/Patches): what building redis, nginx, tiff and lua5.4 takes.
+tests="$tests patch autoconf automake libtool libtool-bin libpcre2-dev zlib1g-dev libssl-dev libreadline-dev"
 # LLVM's unwinder: any version will do, and each excludes the others.
 [ -e /usr/lib/x86_64-linux-gnu/libunwind.so.1 ] || tests="$tests libunwind-19"
 
