@@ -53,6 +53,23 @@ struct AtomMatching {
         for (atom, other) in zip(rest, others) { match(atom, other) }
       }
     }
+    pairAcrossBindings(before, after)
+  }
+
+  /// Pairs what has one name in both files, and can be seen by others in one of them only.
+  private mutating func pairAcrossBindings(_ before: AtomTable, _ after: AtomTable) {
+    func rest(_ table: AtomTable, _ done: [Int: Int]) -> [String: [Int]] {
+      Dictionary(
+        grouping: table.atoms.indices.filter { done[$0] == nil && table.atoms[$0].kind != .ignored && table.symbol(of: $0) != nil }
+      ) { table.symbol(of: $0)?.name ?? "" }
+    }
+    let others = rest(after, old)
+    for (name, atoms) in rest(before, new) {
+      guard atoms.count == 1, let found = others[name], found.count == 1,
+        before.atoms[atoms[0]].kind == after.atoms[found[0]].kind
+      else { continue }
+      match(atoms[0], found[0])
+    }
   }
 
   private mutating func match(_ atom: Int, _ other: Int) {
@@ -66,7 +83,8 @@ struct AtomMatching {
     for (index, atom) in table.atoms.enumerated() where atom.kind != .ignored {
       guard let symbol = table.symbol(of: index), !symbol.name.hasPrefix(".L") else { continue }
       let isLocal = symbol.binding == .local
-      let name = isLocal ? CompilerName(symbol.name).withoutNumbers : symbol.name
+      let compiled = CompilerName(symbol.name)
+      let name = isLocal || compiled.hasUnstableNumbers ? compiled.withoutNumbers : symbol.name
       result[Key(name: name, isLocal: isLocal, isCode: atom.kind == .code), default: []].append(index)
     }
     return result

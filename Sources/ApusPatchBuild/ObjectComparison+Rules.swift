@@ -1,4 +1,6 @@
+internal import ApusCore
 internal import ApusELF
+internal import ApusISA
 internal import ApusPatchObject
 
 extension ObjectComparison {
@@ -8,8 +10,9 @@ extension ObjectComparison {
       refuse(
         .linkTimeOptimisation, object.sourceName ?? "the file",
         "its machine code is made when the program is linked")
-      return
+      return forgetChanges()
     }
+    judgeKinds()
     judgeFunctions()
     judgeData()
     judgeConstructors()
@@ -21,28 +24,94 @@ extension ObjectComparison {
     if !refusals.contains(refusal) { refusals.append(refusal) }
   }
 
+  // MARK: Functions
+
   private mutating func judgeFunctions() {
     let constructors = startFunctions(after)
     for change in changes {
       let atom = after.atoms[change.atoms[0]]
+      let section = after.object.sections[atom.section].name
       if CompilerName(change.name).isCoroutineBody {
         refuse(.coroutine, change.name, "frames of the coroutine that exist are laid out for its old body")
       }
-      if atom.symbols.contains(where: { after.object.symbols[$0].kind == .indirectFunction }) {
+      if before.atoms[change.old].symbols.contains(where: {
+        before.object.symbols[$0].kind == .indirectFunction
+      }) {
         refuse(.indirectFunction, change.name, "the choice has been made already")
       }
-      if constructors.contains(change.atoms[0]) {
-        refuse(.constructor, change.name, "it has run already, or runs when the program ends")
-      }
-      let neighbours = after.atoms.filter {
-        $0.section == atom.section && $0.kind == .code && $0 != atom
-          && $0.symbols.contains { after.object.symbols[$0].isFunction }
-      }
-      if !neighbours.isEmpty {
+      if constructors.contains(change.atoms[0]) { refuse(.constructor, change.name, "it has run already") }
+      if !isCompiled(after) || section == ".text" && hasFunctionSections(after) {
+        refuse(.assembly, change.name, "it was written in assembly, and who relies on what in it is not known")
+      } else if hasHiddenNeighbours(change.atoms[0], atom) {
         refuse(
           .noFunctionSections, change.name,
-          "it shares section \(after.object.sections[atom.section].name) with other functions, whose references to it cannot be seen"
-        )
+          "it shares section \(section) with other functions, and references between them cannot be seen")
+      }
+    }
+    judgeAliases()
+  }
+
+  /// Whether a compiler made the file; assemblers leave no comment.
+  private func isCompiled(_ table: AtomTable) -> Bool {
+    table.object.sections.contains { $0.name == ".comment" }
+  }
+
+  private func hasFunctionSections(_ table: AtomTable) -> Bool {
+    table.object.sections.contains { $0.isCode && $0.name.hasPrefix(".text.") && $0.size > 0 }
+  }
+
+  /// Whether another function of the section may be referred to without a relocation: those that other files do not know.
+  private func hasHiddenNeighbours(_ index: Int, _ atom: Atom) -> Bool {
+    after.atoms.indices.contains { other in
+      let neighbour = after.atoms[other]
+      guard other != index, neighbour.section == atom.section, neighbour.kind == .code,
+        let symbol = after.symbol(of: other), symbol.isFunction
+      else { return false }
+      return symbol.binding == .local || after.object.sections[atom.section].name == ".text"
+    }
+  }
+
+  /// Names of one function, whose entry is one, that now are two.
+  private mutating func judgeAliases() {
+    for old in before.atoms.indices where before.atoms[old].kind == .code && before.atoms[old].symbols.count > 1 {
+      let names = before.atoms[old].symbols.map { before.object.symbols[$0].name }
+      let places = Set(
+        after.object.symbols.indices.filter { names.contains(after.object.symbols[$0].name) }
+          .compactMap { after.atom(ofSymbol: $0)?.atom })
+      if places.count > 1 { refuse(.alias, names[0], "\(names.joined(separator: " and ")) were one function and have one entry") }
+    }
+  }
+
+  // MARK: Data
+
+  /// Names that stand for things of another sort than before.
+  private mutating func judgeKinds() {
+    func sorts(_ table: AtomTable) -> [String: String] {
+      var result: [String: String] = [:]
+      for symbol in table.object.symbols where symbol.section != nil && symbol.kind != .section {
+        guard let section = symbol.section, symbol.kind != .file, !symbol.name.isEmpty, !symbol.name.hasPrefix(".L"),
+          symbol.binding != .local || !symbol.name.contains(".")
+        else { continue }
+        let contents = table.object.sections[section]
+        switch Atom.Kind(contents.name, type: contents.type, flags: contents.flags) {
+        case .code: result[symbol.name] = symbol.kind == .indirectFunction ? "an indirect function" : "a function"
+        case .constant: result[symbol.name] = "a constant"
+        case .variable: result[symbol.name] = "a variable"
+        case .threadLocal: result[symbol.name] = "a thread-local variable"
+        default: break
+        }
+      }
+      return result
+    }
+    let (old, new) = (sorts(before), sorts(after))
+    for (name, sort) in new.sorted(by: { $0.key < $1.key }) {
+      if let was = old[name], was != sort { refuse(.symbolKind, name, "it was \(was) and is \(sort)") }
+    }
+    for symbol in after.object.symbols where symbol.place == .common {
+      if let was = before.object.symbols.first(where: { $0.place == .common && $0.name == symbol.name }),
+        was.size != symbol.size
+      {
+        refuse(.dataSize, symbol.name, "it has \(symbol.size) bytes instead of \(was.size)")
       }
     }
   }
@@ -50,38 +119,30 @@ extension ObjectComparison {
   private mutating func judgeData() {
     for (old, new) in matching.new.sorted(by: { $0.key < $1.key }) {
       let (left, right) = (before.atoms[old], after.atoms[new])
-      guard left.kind != .code, right.kind != .code, left.kind != .ignored else { continue }
+      guard left.kind == right.kind else { continue }
       let name = describe(after, new)
-      let isTable = name.hasPrefix("_ZTV") || name.hasPrefix("_ZTI") || name.hasPrefix("_ZTT")
+      let sizes = "\(right.size) bytes instead of \(left.size)"
       switch right.kind {
       case .variable:
         if left.size != right.size {
-          refuse(
-            .dataSize, name,
-            "it has \(right.size) bytes instead of \(left.size), and the one that exists cannot grow")
+          refuse(.dataSize, name, "it has \(sizes), and the one that exists cannot grow")
         } else if !holdsSame(old, new) {
           refuse(.dataValue, name, "its initial value is another one, and the program has been using it")
         }
       case .threadLocal:
         if left.size != right.size {
-          refuse(.threadLocalSize, name, "it has \(right.size) bytes instead of \(left.size) in each thread")
+          refuse(.threadLocalSize, name, "it has \(sizes) in each thread")
         } else if !holdsSame(old, new) {
           refuse(.threadLocalValue, name, "its initial value is another one, and threads have been using it")
         }
-      case .constant where isTable:
+      case .constant where ["_ZTV", "_ZTI", "_ZTT"].contains { name.hasPrefix($0) }:
         if left.size != right.size {
-          refuse(
-            .dataSize, name,
-            "objects that exist point to the old table, which has \(left.size) bytes instead of \(right.size)"
-          )
+          refuse(.dataSize, name, "objects that exist point to the old table: it has \(sizes)")
         } else if !holdsSame(old, new) {
           refuse(.dataValue, name, "objects that exist point to the old table")
         }
-      case .constant:
-        let symbol = after.symbol(of: new)
-        if symbol?.binding != .local, symbol?.binding != .weak, !holdsSame(old, new) {
-          refuse(.dataValue, name, "other files may have read the constant")
-        }
+      case .constant where isShared(after, new):
+        if !holdsSame(old, new) { refuse(.dataValue, name, "other files may have read the constant") }
       default: break
       }
     }
@@ -91,44 +152,49 @@ extension ObjectComparison {
     judgeRemoved()
   }
 
-  /// A static variable that is gone while another one of its name in the source came: they may be the same.
+  /// Static variables that functions used and that are no more: what they hold would be lost, or has another name now.
   private mutating func judgeRemoved() {
+    var used: Set<Int> = []
+    for (old, _) in matching.new where before.atoms[old].kind == .code {
+      for case .atom(let target, _) in before.references(of: old).map(\.target) { used.insert(target) }
+    }
     for old in removals where before.atoms[old].kind == .variable || before.atoms[old].kind == .threadLocal {
-      guard let symbol = before.symbol(of: old), symbol.binding == .local else { continue }
-      let name = CompilerName(symbol.name).withoutNumbers
-      let twin = additions.contains {
-        after.symbol(of: $0).map { $0.binding == .local && CompilerName($0.name).withoutNumbers == name }
-          ?? false
-      }
-      if twin { refuse(.dataRemoved, symbol.name, "which of the new variables of that name is it?") }
+      guard let symbol = before.symbol(of: old), symbol.binding == .local, used.contains(old) else { continue }
+      refuse(.dataRemoved, symbol.name, "functions that use it would lose what it holds")
     }
   }
+
+  // MARK: What runs by itself
 
   private mutating func judgeConstructors() {
-    func lists(_ table: AtomTable) -> [String] {
-      table.atoms.indices.filter { table.atoms[$0].kind == .constructors }.flatMap { list in
-        table.references(of: list).map { reference in
-          let section = table.object.sections[table.atoms[list].section].name
+    func lists(_ table: AtomTable) -> [String: Set<String>] {
+      var result: [String: Set<String>] = [:]
+      for list in table.atoms.indices where table.atoms[list].kind == .constructors {
+        let section = table.object.sections[table.atoms[list].section].name
+        for reference in table.references(of: list) {
           switch reference.target {
-          case .atom(let atom, _): return "\(section) \(describe(table, atom))"
-          case .symbol(let name, _): return "\(section) \(name)"
-          case .absolute: return section
+          case .atom(let atom, _): result[describe(table, atom), default: []].insert(section)
+          case .symbol(let name, _): result[name, default: []].insert(section)
+          case .absolute: break
           }
         }
-      }.sorted()
+      }
+      return result
     }
     let (old, new) = (lists(before), lists(after))
-    guard old != new else { return }
-    let difference = Set(new).symmetricDifference(old).sorted().joined(separator: ", ")
-    refuse(.constructor, difference, "what runs when the program starts or ends is another list")
+    for name in Set(old.keys).union(new.keys).sorted() where old[name] != new[name] {
+      func text(_ sections: Set<String>?) -> String { sections?.sorted().joined(separator: ", ") ?? "no list" }
+      refuse(.constructor, name, "it was in \(text(old[name])) of what runs by itself and is in \(text(new[name]))")
+    }
   }
 
+  /// The functions that run before main.
   private func startFunctions(_ table: AtomTable) -> Set<Int> {
     var result: Set<Int> = []
     for list in table.atoms.indices where table.atoms[list].kind == .constructors {
-      for reference in table.references(of: list) {
-        if case .atom(let atom, _) = reference.target { result.insert(atom) }
-      }
+      let section = table.object.sections[table.atoms[list].section]
+      guard section.type != SectionType.finiArray, !section.name.hasPrefix(".dtors") else { continue }
+      for case .atom(let atom, _) in table.references(of: list).map(\.target) { result.insert(atom) }
     }
     return result
   }
@@ -138,7 +204,7 @@ extension ObjectComparison {
     func loose(_ table: AtomTable) -> [(name: String, atom: Int)] {
       table.atoms.indices.filter { index in
         table.atoms[index].kind == .code && !(table.symbol(of: index)?.isFunction ?? false)
-          && table.bytes(of: index)?.contains { $0 != 0x90 && $0 != 0xcc && $0 != 0 } ?? false
+          && !(table.references(of: index).isEmpty && Padding.isPadding(table.bytes(of: index) ?? [], table.object.architecture))
       }.map { (table.object.sections[table.atoms[$0].section].name, $0) }
     }
     let (old, new) = (loose(before), loose(after))
@@ -147,9 +213,23 @@ extension ObjectComparison {
       return refuse(.assembly, names, "machine code that belongs to no function came or went")
     }
     for (a, b) in zip(old, new) where a.name != b.name || !holdsSame(a.atom, b.atom) {
-      refuse(
-        .assembly, describe(after, b.atom),
-        "machine code in \(b.name) that belongs to no function is another one")
+      refuse(.assembly, describe(after, b.atom), "machine code in \(b.name) that belongs to no function is another one")
+    }
+  }
+}
+
+/// What fills the room between functions.
+enum Padding {
+  static func isPadding(_ bytes: ArraySlice<UInt8>, _ architecture: Architecture) -> Bool {
+    guard bytes.contains(where: { $0 != 0 }) else { return true }
+    switch architecture {
+    case .x86_64:
+      guard let decoder = try? X86_64.Decoder(), let all = try? decoder.decodeAll(Array(bytes), at: 0) else { return false }
+      return all.allSatisfy { $0.isNoOperation || $0.flow == .trap }
+    case .arm64, .ppc64le:
+      let nop: [UInt8] = architecture == .arm64 ? [0x1f, 0x20, 0x03, 0xd5] : [0, 0, 0, 0x60]
+      let words = stride(from: bytes.startIndex, to: bytes.endIndex, by: 4).map { Array(bytes[$0..<min($0 + 4, bytes.endIndex)]) }
+      return words.allSatisfy { $0 == nop || $0.allSatisfy { $0 == 0 } }
     }
   }
 }

@@ -69,6 +69,13 @@ package struct ObjectComparison {
     judge()
   }
 
+  /// Nothing can be said of the functions.
+  mutating func forgetChanges() {
+    changes = []
+    additions = []
+    removals = []
+  }
+
   /// Whether nothing differs.
   package var isSame: Bool { changes.isEmpty && additions.isEmpty && refusals.isEmpty }
 
@@ -109,9 +116,9 @@ package struct ObjectComparison {
     switch (old, new) {
     case (.atom(let a, let offset), .atom(let b, let other)):
       guard offset == other else { return false }
-      // What is never written is what it holds; its name and address do not matter.
-      if before.atoms[a].kind.isConstant, after.atoms[b].kind.isConstant {
-        guard isSameName(a, b) else { return false }
+      // What is never written is what it holds; its name and address do not matter, unless other files know them: then a
+      // change is refused.
+      if before.atoms[a].kind.isConstant, after.atoms[b].kind.isConstant, !isShared(before, a), !isShared(after, b) {
         return holdsSame(a, b)
       }
       return matching.new[a] == b
@@ -126,12 +133,9 @@ package struct ObjectComparison {
     }
   }
 
-  /// Whether two constants are not two different ones that other files know.
-  private func isSameName(_ old: Int, _ new: Int) -> Bool {
-    func global(_ table: AtomTable, _ atom: Int) -> String? {
-      table.symbol(of: atom).flatMap { $0.binding == .local ? nil : $0.name }
-    }
-    return global(before, old) == global(after, new)
+  /// Whether other files may refer to it by its name.
+  func isShared(_ table: AtomTable, _ atom: Int) -> Bool {
+    table.symbol(of: atom).map { $0.binding != .local } ?? false
   }
 
   /// How messages call what is referred to.

@@ -22,7 +22,9 @@ package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     /// Several functions in one section.
     case noFunctionSections = "no-function-sections"
     case linkTimeOptimisation = "lto"
-    /// A function became a variable or the other way.
+    /// Two names of one function became two functions.
+    case alias = "alias"
+    /// A function became a variable, a constant can be written, and the like.
     case symbolKind = "symbol-kind"
   }
 
@@ -46,6 +48,7 @@ package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case .indirectFunction: "change the functions that it chooses from"
     case .noFunctionSections: "compile with -ffunction-sections, and leave __attribute__((section)) out"
     case .linkTimeOptimisation: "build with -fno-lto"
+    case .alias: "keep them one function, and make the difference in one that it calls"
     case .symbolKind: "give what is new a new name"
     }
   }
