@@ -26,9 +26,9 @@ class NotELF(Exception):
 
 
 class Section:
-    def __init__(self, index, name, kind, flags, data, size, link, info, entry_size):
+    def __init__(self, index, name, kind, flags, data, size, link, info, alignment, entry_size):
         self.index, self.name, self.kind, self.flags, self.data, self.size = index, name, kind, flags, data, size
-        self.link, self.info, self.entry_size = link, info, entry_size
+        self.link, self.info, self.alignment, self.entry_size = link, info, alignment, entry_size
         self.relocations = []
         self.symbols = []
 
@@ -82,9 +82,10 @@ class Object:
             return data[base + offset:end].decode(errors="replace")
 
         self.sections = []
-        for index, (name, kind, flags, _, offset, size, link, info, _, entry_size) in enumerate(headers):
+        for index, (name, kind, flags, _, offset, size, link, info, alignment, entry_size) in enumerate(headers):
             content = bytes(size) if kind == NOBITS else data[offset:offset + size]
-            self.sections.append(Section(index, text(headers[names][4], name), kind, flags, content, size, link, info, entry_size))
+            self.sections.append(Section(index, text(headers[names][4], name), kind, flags, content, size, link, info, alignment,
+                                         entry_size))
         self.symbols = []
         for section in self.sections:
             if section.kind == 2:
@@ -191,6 +192,13 @@ def numberless(readable):
     """Lambdas, unnamed types and the like without their numbers, which depend on what stands before them."""
     readable = re.sub(r"\{lambda\([^{}]*\)#\d+\}|\$_\d+|'lambda\d*'(\([^()]*\))?", "{lambda}", readable)
     return re.sub(r"\{unnamedtype#\d+\}", "{unnamed}", readable)
+
+
+def renumbered(symbol, names):
+    """A readable name with the names that lambdas have in the other object; None if it holds none of these."""
+    pattern = "|".join(re.escape(n) + r"(?!\d)" for n in sorted(names, key=len, reverse=True))
+    readable, count = re.subn(pattern, lambda match: names.get(match.group(), ""), demangle([symbol])[symbol])
+    return readable if names and count else None
 
 
 def parent(symbol):

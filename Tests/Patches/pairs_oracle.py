@@ -46,12 +46,17 @@ class Entity:
         return not self.exported and self.section.constant and not self.is_function
 
     @property
+    def numbered(self):
+        """The name holds a number that the compiler gave: it may mean something else in the other object."""
+        return self.key[1] != elf.demangle([self.name])[self.name]
+
+    @property
     def key(self):
         """What stays of the name when the compiler's digits go."""
         if self.is_function:
             return "function", elf.function_name(self.name), elf.piece(self.name)
         name = self.name if self.exported else re.sub(r"(\.\d+)+$", "", self.name)
-        return "variable", elf.numberless(elf.demangle([name])[name]), self.exported
+        return "variable", elf.numberless(elf.demangle([name])[name])
 
     def relocations(self):
         return [r for r in self.section.relocations if self.start <= r.offset < self.end]
@@ -166,7 +171,7 @@ class Side:
             kind = 2  # a call through the PLT is resolved as a direct one wherever it can be
         place = self.place(relocation)
         if place is None:
-            return kind, "name", symbol.name, relocation.addend
+            return kind, "identity", symbol.name, relocation.addend
         section, offset = place
         found = self.entity(section, offset)
         if found is None:
@@ -180,8 +185,8 @@ class Side:
             return kind, "self", addend
         if found.by_content:
             return kind, "content", addend, self.content(section, found.start, found.end, seen, deep)
-        if found.exported and symbol.type != elf.SECTION and found.key[1] == elf.demangle([symbol.name])[symbol.name]:
-            return kind, "name", symbol.name, addend
+        if found.exported and symbol.type != elf.SECTION and not found.numbered:
+            return kind, "identity", symbol.name, addend
         if deep:
             return kind, "identity", found.identity, addend
         where = (found.section.index, found.start)
@@ -219,12 +224,14 @@ class Side:
 def pair_up(before, after):
     """Gives the same identity to what is the same in both: [(entity before, entity after)] with None for a missing one."""
     pairs = []
+    lambdas = {}
     keys = {}
     for index, side in enumerate((before, after)):
         for entity in side.entities:
             if not entity.by_content:
                 keys.setdefault(entity.key, ([], []))[index].append(entity)
-    for key, (old, new) in keys.items():
+    # The bodies of lambdas first: which lambda is which decides for all that has a lambda in its name.
+    for key, (old, new) in sorted(keys.items(), key=lambda item: "{lambda}::operator()" not in item[0][1]):
         old, new = list(old), list(new)
 
         def take(same):
@@ -234,6 +241,9 @@ def pair_up(before, after):
                     pairs.append((a, new.pop(-best[1])))
                     old.remove(a)
 
+        body = "{lambda}::operator()" in key[1]
+        if "{lambda}" in key[1] and not body:
+            take(lambda a, b: elf.renumbered(a.name, lambdas) == elf.demangle([b.name])[b.name])
         if key[0] == "function":
             if len(old) > 1 or len(new) > 1 or "{lambda}" in key[1]:
                 shapes = {id(e): side.describe(e, False) for side, es in ((before, old), (after, new)) for e in es}
@@ -241,6 +251,10 @@ def pair_up(before, after):
             # A lambda with other content is another one, unless it is the only one left.
             if "{lambda}" not in key[1] or len(old) == len(new):
                 take(lambda a, b: 1 + (a.name == b.name))
+            if body:
+                for a, b in [p for p in pairs if all(p) and p[0].key == key]:
+                    names = [elf.demangle([e.name])[e.name].split("::operator()")[0] for e in (a, b)]
+                    lambdas[names[0]] = names[1]
         else:
             if len(old) > 1 or len(new) > 1:
                 take(lambda a, b: 2 * len(a.users & b.users) * (not a.users ^ b.users))
@@ -249,9 +263,10 @@ def pair_up(before, after):
                 take(lambda a, b: 1)
         pairs += [(a, None) for a in old] + [(None, b) for b in new]
     for number, pair in enumerate(pairs):
+        names = [e.name for e in pair if e is not None and e.exported and not e.numbered]
         for entity in pair:
             if entity is not None:
-                entity.identity = number
+                entity.identity = names[0] if names else number
     return pairs
 
 
@@ -271,6 +286,7 @@ class Comparison:
         self.commons()
         self.functions()
         self.variables()
+        self.side_tables()
         self.kinds()
         self.initialisers()
         self.coroutines()
@@ -348,6 +364,23 @@ class Comparison:
                 self.refuse("tls-size" if tls else "data-size", name)
             elif self.differs(old, new):
                 self.refuse("tls-value" if tls else "data-value", name)
+            elif old.section.alignment < new.section.alignment:
+                self.refuse("data-alignment", name)
+
+    def side_tables(self):
+        """Loaded sections that name places within functions and that nothing here refers to: what reads them has read them."""
+        tables = []
+        for side in (self.before, self.after):
+            tables.append({})
+            for section in side.object.sections:
+                own = re.match(r"\.(eh_frame|gcc_except_table|(pre)?init_array|fini_array|ctors|dtors|toc|note)|__patchable_function", section.name)
+                if section.flags & elf.ALLOC and not section.code and not own and not side.at.get(section.index) \
+                        and not side.cuts.get(section.index) and section.relocations:
+                    content = side.content(section, 0, section.size)
+                    tables[-1].setdefault(section.name, []).append(content)
+        for name in set(tables[0]) | set(tables[1]):
+            if tables[0].get(name) != tables[1].get(name):
+                self.refuse("side-table", name)
 
     def commons(self):
         """Variables that the linker places: of two sizes, the larger."""
@@ -424,10 +457,13 @@ class Comparison:
                         self.refuse("coroutine", each)
 
     def aliases(self):
-        """Names of one address that are to have two: an entry can be redirected to one place only."""
+        """Names of one address that are to have two: an entry can be redirected to one place only.
+
+        Where the others are local, all who call them are in this object and have changed too.
+        """
         names = set(self.before.by_name) & set(self.after.by_name)
         for old in self.before.entities:
-            if old.is_function:
+            if old.is_function and sum(s.binding != elf.LOCAL for s in old.symbols) > 1:
                 places = {id(self.after.by_name[s.name]) for s in old.symbols if s.name in names}
                 if len(places) > 1:
                     for symbol in old.symbols:

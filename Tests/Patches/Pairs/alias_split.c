@@ -1,6 +1,4 @@
 // rule: two names of one function become two functions: an entry can lead to one place only
-// changed: any
-// added: any
 // refused: alias f|zed, alias f|zed
 #include "pair.h"
 ALONE int f(int x) { return use(x); }

@@ -1,7 +1,7 @@
 // rule: a second value takes the copy away or brings a second one: callers and function have changed together
 // compilers: gcc
-// changed: any
-// changed[O0]: h
+// changed: h
+// changed[O2,O3]: f g h
 #include "pair.h"
 static NOINLINE int f(int x, int mode) {
   for (int i = 0; i < 3; i++) x += use(x) * mode + other(i);

@@ -1,7 +1,6 @@
 // rule: a coroutine's body changed: frames of the old layout are on the heap
 // flags: -std=c++20
-// changed: any
-// refused: coroutine *
+// refused: coroutine f
 #include <coroutine>
 #include "pair.h"
 struct Task {

@@ -1,6 +1,5 @@
 // rule: a function becomes an IFUNC
-// changed: any
-// added: any
+// added: one
 // refused: symbol-kind f
 #include "pair.h"
 typedef int function(int);

@@ -1,8 +1,7 @@
 // rule: the change lets gcc pass a member instead of the pointer: another calling convention under nearly the same name
 // compilers: gcc
-// changed: f g
-// changed[O0]: f
-// changed[O1]: any
+// changed: f
+// changed[O2,O3]: f g
 #include "pair.h"
 struct Pair {
   int a, b, c;

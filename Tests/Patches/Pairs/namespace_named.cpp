@@ -1,7 +1,7 @@
 // rule: a namespace gets a name: functions under new names, variables lose what they hold
-// changed: any
-// added: any
-// removed: any
+// changed: f(int)
+// added: inner::helper(int) inner::state
+// removed: (anonymousnamespace)::helper(int)
 // refused: data-removed *
 #include "pair.h"
 #if PATCH

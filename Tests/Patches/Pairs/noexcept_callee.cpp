@@ -1,6 +1,5 @@
 // rule: a function promises not to throw: its callers need no landing pads
 // changed: f(int) g(int)
-// changed[clang]: any
 #include "pair.h"
 struct Guard {
   ~Guard() { other(1); }

@@ -1,7 +1,7 @@
 // rule: gcc inlines a function's first test into its callers and leaves the rest as a .part
 // compilers: gcc
 // changed: f
-// changed[O2,O3]: any
+// changed[O3]: g h
 #include "pair.h"
 static int f(int x) {
   if (x < 0) return 0;

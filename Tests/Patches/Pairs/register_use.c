@@ -1,7 +1,8 @@
 // rule: gcc knows which registers a static function leaves alone, and its callers rely on it
 // compilers: gcc
-// changed: any
+// changed: f g
 // changed[O0]: f
+// changed[ppc64le]: f
 #include "pair.h"
 static NOINLINE int f(int x) {
 #if PATCH

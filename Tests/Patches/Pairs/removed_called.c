@@ -1,6 +1,5 @@
 // rule: a function has moved to another file, and is still called
 // removed: f
-// changed[clang]: any
 #include "pair.h"
 #if PATCH
 int f(int x);

@@ -1,6 +1,7 @@
-// rule: a function that two bases reach: its thunk moves nothing
+// rule: a function that two bases reach: where its body is repeated in the thunk, both have changed
 // changed: C::second(int)
-// changed[gcc,clang,O1,O2,O3]: any
+// changed[O2,O3]: C::second(int) non-virtualthunktoC::second(int)
+// changed[clang,O1,O2,O3]: C::second(int) non-virtualthunktoC::second(int)
 #include "pair.h"
 struct A {
   virtual int first(int x);
