@@ -110,6 +110,13 @@ class Pair:
         return result
 
 
+def load(pattern):
+    """All pairs whose name, with or without its extension, matches the glob."""
+    sources = sorted(glob.glob(os.path.join(HERE, "Pairs", "*.c")) + glob.glob(os.path.join(HERE, "Pairs", "*.cpp")))
+    return [Pair(s) for s in sources if fnmatch.fnmatchcase(os.path.basename(s), pattern)
+            or fnmatch.fnmatchcase(os.path.splitext(os.path.basename(s))[0], pattern)]
+
+
 def compile_pair(pair, combination, cache):
     """The two objects, compiled anew if the source or the command changed."""
     directory = os.path.join(cache, pair.name, combination.name)
@@ -278,10 +285,8 @@ def main():
     if bool(options.apus) == options.oracle:
         parser.error("either APUS or --oracle")
     apus = options.apus and os.path.abspath(options.apus)
-    sources = sorted(glob.glob(os.path.join(HERE, "Pairs", "*.c")) + glob.glob(os.path.join(HERE, "Pairs", "*.cpp")))
-    pairs = [Pair(s) for s in sources if fnmatch.fnmatchcase(os.path.basename(s), options.only)
-             or fnmatch.fnmatchcase(os.path.splitext(os.path.basename(s))[0], options.only)]
-    work = [(p, c) for p in pairs for c in p.combinations(options.quick) if fnmatch.fnmatchcase(c.name, options.ways)]
+    chosen = load(options.only)
+    work = [(p, c) for p in chosen for c in p.combinations(options.quick) if fnmatch.fnmatchcase(c.name, options.ways)]
     if not work:
         parser.error(f"no pair matches {options.only}")
 
@@ -304,7 +309,7 @@ def main():
             if lines:
                 failed += 1
                 print("\n".join([f"FAIL {pair.name} {combination.name}", *lines]), flush=True)
-    print(f"{len(work) - failed} passed, {failed} failed ({len(pairs)} pairs)")
+    print(f"{len(work) - failed} passed, {failed} failed ({len(chosen)} pairs)")
     return 1 if failed else 0
 
 

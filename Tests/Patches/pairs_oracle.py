@@ -179,7 +179,7 @@ class Side:
                 return kind, "table"
             start, end = self.chunk(section, offset)
             bias = relocation.addend if symbol.type != elf.SECTION else 0
-            return kind, "content", bias, self.content(section, start, end, seen, deep)
+            return kind, "content", bias, self.content(section, start, end, seen, deep, padded=True)
         addend = relocation.addend + (symbol.value - found.start)
         if found is within:
             return kind, "self", addend
@@ -194,15 +194,15 @@ class Side:
             return kind, "shape", found.key, addend, self.describe(found, False, (*seen, where))
         return kind, "key", found.key, addend
 
-    def content(self, section, start, end, seen=(), deep=True):
+    def content(self, section, start, end, seen=(), deep=True, padded=False):
         where = (section.index, start)
         if where in seen:
             return "again", len(seen) - seen.index(where)
         inside = [(r.offset - start, self.meaning(r, None, (*seen, where), deep))
                   for r in section.relocations if start <= r.offset < end]
         data = section.data[start:end]
-        if not (section.flags & elf.MERGE):
-            data = data.rstrip(b"\0")  # what pads a table to the next one's alignment
+        if padded and not section.flags & elf.MERGE:
+            data = data.rstrip(b"\0")  # up to the next one's alignment
         return data, tuple(inside)
 
     def describe(self, entity, deep=True, seen=()):
@@ -216,7 +216,7 @@ class Side:
         unwinding = []
         for rows, table, personality in self.tables.get((entity.section.index, entity.start), ()):
             who = self.meaning(personality, None) if personality else None
-            what = self.content(table[0], *self.chunk(*table)) if table else None
+            what = self.content(table[0], *self.chunk(*table), padded=True) if table else None
             unwinding.append((rows, who, what))
         return body, tuple(unwinding), entity.symbols[0].other >> 5
 

@@ -2,6 +2,7 @@
 // flags: -fpatchable-function-entry=5
 // arches: x86_64 arm64
 // changed: f
+// added: h
 #include "pair.h"
 int e(int x) { return use(x) + 2; }
 int f(int x) {
@@ -11,3 +12,6 @@ int f(int x) {
   return use(x);
 }
 int g(int x) { return use(x) + 1; }
+#if PATCH
+int h(int x) { return use(x) + 9; }
+#endif
