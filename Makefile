@@ -32,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
+  patch-pairs exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
 
 all: build
 
@@ -56,6 +56,9 @@ hard-programs:
 
 command-tests:
 	@$(STEP) "The command's behaviour" python3 Tests/Command/run.py $(APUS)
+
+patch-pairs:
+	@$(STEP) "Changes that patches are made of" python3 Tests/Patches/pairs.py $(APUS) --quick
 
 exact-counts:
 	@$(STEP) "Exact counts against callgrind" Tools/exact-counts.sh $(APUS)
@@ -100,7 +103,7 @@ cross-compiler:
 
 machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
-test: setup check-format build-tests models unit-tests command-tests hard-programs exact-counts exports-check kills losses fuzz-smoke \
+test: setup check-format build-tests models unit-tests command-tests patch-pairs hard-programs exact-counts exports-check kills losses fuzz-smoke \
   machine-images cross-compiler arm64 machine-tests-short
 	@printf '\n==> All tests passed\n'
 

@@ -37,7 +37,10 @@ let package = Package(
     module("ApusProcess", ["ApusCore", "ApusSystem", "CApusLinux"]),
     module("ApusTraceFile", ["ApusCore", "ApusProbe", "ApusSystem", "CZstd"]),
     module("ApusReport", ["ApusCore", "ApusProbe", "ApusSystem", "ApusTraceFile"]),
+    module("ApusPatchObject", ["ApusCore", "ApusELF", "ApusISA"]),
+    module("ApusPatchBuild", ["ApusCore", "ApusELF", "ApusISA", "ApusPatchObject", "ApusSystem"]),
     fuzzer("FuzzELF", ["ApusCore", "ApusELF"]),
+    fuzzer("FuzzPatch", ["ApusCore", "ApusELF", "ApusPatchBuild", "ApusPatchObject"]),
     fuzzer("FuzzRemote", ["ApusCore", "ApusProcess"]),
     fuzzer("FuzzTrace", ["ApusCore", "ApusSystem", "ApusTraceFile", "ApusReport", "CApusLinux"]),
   ]

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fuzzes the readers of bytes from outside: ELF files, trace files, and what servers of GDB's remote protocol send.
+# Fuzzes the readers of bytes from outside: ELF files, trace files, object files and patch objects, and what servers of GDB's
+# remote protocol send.
 #
 #   run.sh [--seconds N]      N seconds in all (60)
 #
@@ -17,7 +18,7 @@ done
 export SWIFT_BACKTRACE=enable=no
 swift build -c release 2>&1 | tail -n 1
 bin=$(swift build -c release --show-bin-path)
-mkdir -p .build/corpus/FuzzELF .build/corpus/FuzzTrace .build/corpus/FuzzRemote .build/findings
+mkdir -p .build/corpus/FuzzELF .build/corpus/FuzzTrace .build/corpus/FuzzRemote .build/corpus/FuzzPatch .build/findings
 
 # Seeds: small programs of several shapes, and the golden trace for each report.
 if [ ! -e .build/corpus/FuzzELF/plain ]; then
@@ -29,6 +30,23 @@ if [ ! -e .build/corpus/FuzzELF/plain ]; then
   strip -o .build/corpus/FuzzELF/stripped .build/corpus/FuzzELF/plain
   clang -O1 -fpatchable-function-entry=5 --target=aarch64-linux-gnu -c -o .build/corpus/FuzzELF/arm64 .build/seed.c
 fi
+if [ ! -e .build/corpus/FuzzPatch/c ]; then
+  cat > .build/seed.cpp <<'END'
+#include <stdexcept>
+static int n; thread_local int t; static const char *names[] = {"a", "b"};
+struct S { virtual int f(int x) { return x + n; } };
+int g(int x) { static int k; switch (x) { case 0: return 3; case 1: return k++; case 2: return t; case 3: return 9; case 4: return n; } return *names[x & 1]; }
+int h(int x) { try { if (x > 3) throw std::runtime_error("no"); return S().f(x) + g(x); } catch (const std::exception &) { return 1; } }
+END
+  for flags in "-O0" "-O2 -fPIC"; do
+    c++ $flags -ffunction-sections -fdata-sections -c -o .build/seed.o .build/seed.cpp
+    { printf '\000'; cat .build/seed.o; } > ".build/corpus/FuzzPatch/c$(echo "$flags" | tr -d ' ')"
+  done
+  clang++ -O1 --target=aarch64-linux-gnu -x c -ffunction-sections -c -o .build/seed.o .build/seed.c
+  { printf '\000'; cat .build/seed.o; } > .build/corpus/FuzzPatch/arm64
+  { printf '\001'; cat ../Tests/Fixtures/patch1.apatch; } > .build/corpus/FuzzPatch/patch
+  touch .build/corpus/FuzzPatch/c
+fi
 for choice in 1 5 9 13 17 21 25 29 7 0; do
   { printf "\\$(printf %03o $choice)"; cat ../Tests/Fixtures/version1.trace; } > ".build/corpus/FuzzTrace/golden-$choice"
 done
@@ -38,10 +56,10 @@ printf '\001PacketSize=1000;qXfer:features:read+;QNonStop+' > .build/corpus/Fuzz
 printf '\001<?xml version="1.0"?><!DOCTYPE t [ <!ENTITY a "b"> ]><target><architecture>aarch64</architecture><reg name="x0" bitsize="64" regnum="7"/><!-- c --><xi:include href="core.xml"/></target>\000<feature name="f"><reg name="&lt;" bitsize="32"></reg></feature>' \
   > .build/corpus/FuzzRemote/description
 
-each=$((seconds / 3))
+each=$((seconds / 4))
 [ "$each" -ge 1 ] || each=1
 failed=0
-for target in FuzzELF FuzzTrace FuzzRemote; do
+for target in FuzzELF FuzzTrace FuzzRemote FuzzPatch; do
   if "$bin/$target" -max_total_time=$each -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512 -max_len=65536 \
     -print_final_stats=1 -verbosity=0 -artifact_prefix=".build/findings/$target-" ".build/corpus/$target" \
     > ".build/$target.log" 2>&1; then
@@ -52,5 +70,5 @@ for target in FuzzELF FuzzTrace FuzzRemote; do
     failed=$((failed + 1))
   fi
 done
-echo "$((3 - failed)) passed, $failed failed"
+echo "$((4 - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

@@ -86,7 +86,18 @@ package struct SectionGroup: Sendable, Hashable {
 extension ELFImage {
   /// The table in `.symtab`, in its order, number 0 included; empty if the file was stripped.
   package func objectSymbols() throws(ELFError) -> [ObjectSymbol] {
-    guard var table = try fullSymbols() else { return [] }
+    guard let table = try fullSymbols() else { return [] }
+    return try read(table)
+  }
+
+  /// What it imports and exports (`.dynsym`), in the table's order.
+  package func importedAndExported() throws(ELFError) -> [ObjectSymbol] {
+    guard let table = try dynamicSymbols() else { return [] }
+    return try read(table)
+  }
+
+  private func read(_ given: ELFSymbolTable) throws(ELFError) -> [ObjectSymbol] {
+    var table = given
     var result: [ObjectSymbol] = []
     result.reserveCapacity(table.symbols.count)
     for symbol in table.symbols {
@@ -94,7 +105,7 @@ extension ELFImage {
       switch symbol.section {
       case SectionIndex.undefined where !symbol.isReserved: place = .undefined
       case let index where !symbol.isReserved:
-        guard index < sections.count else {
+        guard index < sections.count || !hasSectionHeaders else {
           throw ELFError(
             .malformed("a symbol is in section \(index), which does not exist"), in: "symbol table")
         }

@@ -65,13 +65,14 @@ TIFF = Package(
     targets=("libtiff/.libs/libtiff.so.*.*.*", "libtiff/.libs/libtiffxx.so.*.*.*", "tools/.libs/*"),
 )
 
-# Debian's makefile makes the shared library and the programs with libtool, once as C and once as C++. The header is one
+# Debian's makefile makes the shared library and the programs with libtool, once as C and once as C++ (not side by side: two of its rules
+# make one file). The header is one
 # that its packaging makes.
 LUA = Package(
     name="lua5.4",
     prepare="printf '#define DEB_HOST_MULTIARCH \"%s\"\\n' \"$(gcc -print-multiarch)\" > src/lua5.4-deb-multiarch.h",
     build=(
-        f"make -j{JOBS} linux-readline LIBTOOL='libtool --quiet' CC='gcc -std=gnu99' CXX=g++ MYCFLAGS='-O2 -g' "
+        "make -j1 linux-readline LIBTOOL='libtool --quiet' CC='gcc -std=gnu99' CXX=g++ MYCFLAGS='-O2 -g' "
         "MYCXXFLAGS='-O2 -g' MYLDFLAGS= DEB_HOST_MULTIARCH=\"$(gcc -print-multiarch)\""
     ),
     targets=("src/.libs/liblua5.4.so.*.*.*", "src/.libs/liblua5.4-c++.so.*.*.*", "src/lua5.4", "src/luac5.4"),

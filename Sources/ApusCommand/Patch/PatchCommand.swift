@@ -4,7 +4,9 @@ package import ArgumentParser
 package struct PatchCommand: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "patch", abstract: "Make live patches and look at them.",
-    subcommands: [PatchBuildCommand.self, PatchInspectCommand.self, PatchCompareCommand.self])
+    subcommands: [
+      PatchBuildCommand.self, PatchInspectCommand.self, PatchCheckCommand.self, PatchCompareCommand.self,
+    ])
 
   package init() {}
 }

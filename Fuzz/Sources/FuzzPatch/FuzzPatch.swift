@@ -1,0 +1,44 @@
+import ApusCore
+import ApusELF
+import ApusPatchBuild
+import ApusPatchObject
+
+/// Feeds libFuzzer's input to the comparison of object files and to the reader of patch objects.
+///
+/// The first byte chooses: an even one, one object file and the same with its second half damaged; an odd one, a patch object,
+/// which must read back as it was written if it can be read.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  guard let data, count > 1 else { return 0 }
+  let bytes = Array(UnsafeBufferPointer(start: data + 1, count: count - 1))
+  if data[0] & 1 == 0 {
+    compare(bytes)
+  } else {
+    read(bytes)
+  }
+  return 0
+}
+
+private func compare(_ bytes: [UInt8]) {
+  guard let before = try? ObjectFile(bytes: bytes) else { return }
+  var other = bytes
+  for index in stride(from: bytes.count / 2, to: bytes.count, by: 61) { other[index] ^= 1 }
+  let after = (try? ObjectFile(bytes: other)) ?? before
+  guard after.architecture == before.architecture else { return }
+  if let comparison = try? ObjectComparison(before: before, after: after) { _ = comparison.json.text }
+  if let same = try? ObjectComparison(before: before, after: before) { precondition(same.changes.isEmpty) }
+  if let image = try? ELFImage(source: bytes), let module = try? LinkedModule(path: "x", image: image),
+    let comparison = try? ObjectComparison(before: before, after: after)
+  {
+    var assembler = PatchAssembler(before.architecture)
+    try? assembler.add([("x.o", comparison)], to: module)
+    _ = try? PatchObject(bytes: assembler.finish(name: "x", isReplacement: false).bytes)
+  }
+}
+
+private func read(_ bytes: [UInt8]) {
+  guard let patch = try? PatchObject(bytes: bytes) else { return }
+  _ = patch.json.text
+  _ = patch.text { $0 }
+  _ = try? PatchObject(bytes: patch.bytes)
+}

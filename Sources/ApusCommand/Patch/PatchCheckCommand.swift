@@ -1,0 +1,85 @@
+internal import ApusCore
+internal import ApusELF
+internal import ApusPatchBuild
+internal import ApusPatchObject
+internal import ApusReport
+internal import ApusSystem
+internal import ArgumentParser
+
+/// `apus patch check`
+struct PatchCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract:
+      "Tell whether a live patch fits programs and libraries: references, call sites, build-ids. Status 1 if not."
+  )
+
+  @Argument(help: "A patch object.", completion: .file(extensions: ["apatch"])) var file: String
+  @Argument(help: "The programs and libraries that it patches.", completion: .file()) var binaries: [String]
+  @Flag(name: .shortAndLong, help: "Only what is wrong.") var quiet = false
+
+  func run() throws {
+    let patch = try PatchFile.read(file)
+    var modules: [LinkedModule] = []
+    for path in binaries {
+      let image = try self.image(path)
+      do throws(ELFError) { modules.append(try LinkedModule(path: path, image: image)) } catch {
+        throw CommandFailure("\(path): \(error)")
+      }
+    }
+    let check: PatchCheck
+    do throws(ELFError) {
+      check = try PatchCheck(patch, files: modules, others: try libraries(modules.map(\.image)))
+    } catch { throw CommandFailure("\(error)") }
+    let sink: TextSink
+    do throws(ReportError) { sink = try standardOutput() } catch { throw CommandFailure("\(error)") }
+    for finding in check.findings where !quiet || !finding.isGood {
+      sink.write("\(finding.isGood ? "ok  " : "FAIL")  \(finding.text)\n")
+    }
+    do throws(SinkError) { try sink.flush() } catch { throw CommandFailure("\(error)") }
+    let bad = check.findings.filter { !$0.isGood }
+    guard bad.isEmpty else {
+      throw CommandFailure("the patch does not fit: \(bad.count) of \(check.findings.count) findings are bad")
+    }
+  }
+
+  private func image(_ path: String) throws -> ELFImage {
+    do { return try ELFImage(source: try WholeFile.bytes(path)) } catch {
+      throw CommandFailure("\(error)".contains(path) ? "\(error)" : "\(path): \(error)")
+    }
+  }
+
+  /// The libraries that files need, those included that these need, as far as they are where libraries are.
+  private func libraries(_ images: [ELFImage]) throws(ELFError) -> [ELFImage] {
+    var result: [ELFImage] = []
+    var known: Set<String> = []
+    var waiting = images
+    while let image = waiting.popLast() {
+      for name in try image.neededLibraries() where known.insert(name).inserted {
+        for directory in Self.directories(image.architecture) {
+          guard let bytes = try? WholeFile.bytes("\(directory)/\(name)"),
+            let found = try? ELFImage(source: bytes),
+            found.architecture == image.architecture
+          else { continue }
+          result.append(found)
+          waiting.append(found)
+          break
+        }
+      }
+    }
+    return result
+  }
+
+  private static func directories(_ architecture: Architecture) -> [String] {
+    let triple =
+      switch architecture {
+      case .x86_64: "x86_64-linux-gnu"
+      case .arm64: "aarch64-linux-gnu"
+      case .ppc64le: "powerpc64le-linux-gnu"
+      }
+    return [
+      "/lib/\(triple)", "/usr/lib/\(triple)", "/usr/\(triple)/lib", "/lib64", "/usr/lib64", "/lib",
+      "/usr/lib", "/usr/local/lib",
+    ]
+  }
+}

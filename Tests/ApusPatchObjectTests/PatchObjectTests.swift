@@ -1,0 +1,94 @@
+import ApusCore
+import ApusELF
+import ApusPatchObject
+import Testing
+
+@Suite struct PatchObjectTests {
+  /// A patch of two modules, with code, a string, a variable, references and a build-id.
+  static func example(_ architecture: Architecture) -> PatchObject {
+    let alloc = SectionFlag.alloc
+    var code = ObjectSection(
+      name: ".text.f", type: SectionType.programBits, flags: alloc | SectionFlag.execute, alignment: 16,
+      bytes: [0xc3, 0x90, 0x90, 0x90, 1, 2, 3, 4])
+    code.relocations = [
+      ELFRelocation(offset: 4, type: 2, symbol: 5, addend: -4),
+      ELFRelocation(offset: 0, type: 2, symbol: 1, addend: 7),
+    ].sorted { $0.offset < $1.offset }
+    let text = ObjectSection(
+      name: ".rodata.f.str1.1", type: SectionType.programBits, flags: alloc, bytes: Array("hello\0".utf8))
+    let room = ObjectSection(
+      name: ".bss.n", type: SectionType.noBits, flags: alloc | SectionFlag.write, alignment: 8, size: 4096)
+    return PatchObject(
+      architecture, name: "näme", isReplacement: true,
+      modules: [.init(name: "prog", buildID: Array(1...20)), .init(name: "libx.so.1", buildID: [])],
+      sections: [ObjectSection(name: "", type: SectionType.null, flags: 0), code, text, room],
+      symbols: [
+        ObjectSymbol(name: ""), ObjectSymbol(name: "", kind: .section, place: .section(2)),
+        ObjectSymbol(name: "n", kind: .object, place: .section(3), size: 4),
+        ObjectSymbol(name: "f", binding: .global, kind: .function, place: .section(1), size: 8),
+        ObjectSymbol(name: "g", binding: .global, kind: .function),
+        ObjectSymbol(name: "puts", binding: .weak),
+      ],
+      functions: [
+        .init(
+          symbol: 3,
+          old: .init(module: 0, name: "f", file: "a b.c", position: 2, address: 0x1234, size: 99),
+          reasons: ["code", "refers to \"x\""])
+      ],
+      references: [
+        .init(
+          symbol: 4, kind: .module,
+          place: .init(module: 1, name: "g", file: "", position: 0, address: .max, size: .max)),
+        .init(
+          symbol: 5, kind: .imported,
+          place: .init(module: 0, name: "puts", file: "", position: 0, address: 0, size: 0)),
+      ])
+  }
+
+  @Test(arguments: Architecture.allCases) func readsWhatItWrites(_ architecture: Architecture) throws {
+    let patch = Self.example(architecture)
+    let read = try PatchObject(bytes: patch.bytes)
+    #expect(read.architecture == architecture && read.name == patch.name && read.isReplacement)
+    #expect(read.modules == patch.modules)
+    #expect(read.functions == patch.functions)
+    #expect(read.references == patch.references)
+    #expect(read.symbols == patch.symbols)
+    // Behind ours come the file's own sections, without anything in them.
+    #expect(Array(read.sections.prefix(4)) == patch.sections)
+    #expect(read.sections.dropFirst(4).allSatisfy { $0.bytes.isEmpty && $0.name.isEmpty })
+  }
+
+  @Test func damageIsAnError() throws {
+    let bytes = Self.example(.x86_64).bytes
+    for count in 0..<bytes.count {
+      #expect(throws: PatchObjectError.self) { try PatchObject(bytes: Array(bytes[..<count])) }
+    }
+    var survivors = 0
+    for index in bytes.indices {
+      for flip: UInt8 in [1, 0x80, 0xff] {
+        var damaged = bytes
+        damaged[index] ^= flip
+        // Nothing but an error may come of it; many places (names, code) do not matter.
+        if let read = try? PatchObject(bytes: damaged) {
+          survivors += 1
+          _ = read.json.text
+          _ = read.text { $0 }
+        }
+      }
+    }
+    #expect(survivors > 0 && survivors < 3 * bytes.count)
+  }
+
+  @Test func anotherObjectIsNoPatch() throws {
+    let plain = RelocatableWriter(.arm64).write(sections: [], symbols: [ObjectSymbol(name: "")])
+    #expect(throws: PatchObjectError.noPatch(".note.apus.patch")) { try PatchObject(bytes: plain) }
+    var newer = Self.example(.ppc64le).bytes
+    let version = try #require(
+      newer.indices.first { index in
+        newer[index...].starts(with: Array("Apus\0\0\0\0".utf8)) && newer.count > index + 8
+          && newer[index + 8] == 1
+      })
+    newer[version + 8] = 9
+    #expect(throws: PatchObjectError.version(9)) { try PatchObject(bytes: newer) }
+  }
+}
