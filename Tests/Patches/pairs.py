@@ -5,7 +5,7 @@
   pairs.py --oracle ...                   checks the directives against pairs_oracle.py instead of apus
 
 A pair is one source, NAME.c or NAME.cpp, compiled with -DPATCH=0 and -DPATCH=1 by gcc and clang at -O0 to -O3 with -fPIE, -fPIC and
--fno-pie, and by the cross compilers for arm64 and ppc64le at -O2 with -fPIC, always with -ffunction-sections -fdata-sections.
+-fno-pie, and for arm64 and ppc64le with -fPIC, always with -ffunction-sections -fdata-sections.
 Directives are comment lines at its top:
   // rule: SENTENCE         what the case is about
   // flags: FLAGS           added to every command
@@ -44,6 +44,9 @@ DEFAULT_CACHE = os.path.join(os.path.dirname(os.path.dirname(HERE)), ".build", "
 LEVELS = ["O0", "O1", "O2", "O3"]
 MODELS = {"pie": "-fPIE", "pic": "-fPIC", "nopie": "-fno-pie"}
 CROSS = {"arm64": "aarch64-linux-gnu-", "ppc64le": "powerpc64le-linux-gnu-"}
+# Without these, clang lays constants or variables together that its code reaches by distances in instructions, where no relocation
+# tells which is meant, and (arm64) moves equal pieces of functions into new ones. Builds of patches need them too.
+APART = {"arm64": ["-mno-global-merge", "-mno-outline"], "ppc64le": ["-mllvm", "-ppc-global-merge=false"]}
 KINDS = [{"gcc", "clang"}, set(LEVELS), set(MODELS), {"x86_64", *CROSS}]
 SETS = ("changed", "added", "removed", "refused")
 SINGLE = {"rule", "flags", "compilers", "levels", "models", "arches"}
@@ -64,7 +67,11 @@ class Combination:
     def command(self, pair, patch, output):
         plus = pair.source.endswith(".cpp")
         name = {"gcc": "g++" if plus else "gcc", "clang": "clang++" if plus else "clang"}[self.compiler]
-        return [CROSS.get(self.arch, "") + name, "-" + self.level, MODELS[self.model], "-ffunction-sections", "-fdata-sections", "-w",
+        cross = CROSS.get(self.arch, "")
+        called = [cross + name]
+        if cross and self.compiler == "clang":
+            called = [name, "--target=" + cross.rstrip("-"), *APART[self.arch]]
+        return [*called, "-" + self.level, MODELS[self.model], "-ffunction-sections", "-fdata-sections", "-w",
                 *shlex.split(pair.value("flags", self)), f"-DPATCH={patch}", "-c", os.path.basename(pair.source), "-o", output]
 
 
@@ -102,7 +109,7 @@ class Pair:
 
     def combinations(self, quick):
         result = [Combination("x86_64", compiler, level, model) for compiler in ("gcc", "clang") for level in LEVELS for model in MODELS]
-        result += [Combination(arch, "gcc", "O2", "pic") for arch in CROSS]
+        result += [Combination(arch, compiler, level, "pic") for arch in CROSS for compiler in ("gcc", "clang") for level in LEVELS]
         allowed = [set(self.general(key, kind)) for key, kind in zip(("compilers", "levels", "models", "arches"), KINDS)]
         result = [c for c in result if all(c.words & words for words in allowed)]
         if quick:
@@ -300,7 +307,7 @@ def main():
             if any(alone[key] for key in ("changed", "added", "removed")):
                 return [f"  compared with itself: {json.dumps(alone)}"]
             return check(pair, combination, compare(before, after), before, after)
-        except (Failure, subprocess.TimeoutExpired) as error:
+        except (Failure, OSError, subprocess.TimeoutExpired) as error:
             return ["  " + line for line in str(error).splitlines()]
 
     failed = 0

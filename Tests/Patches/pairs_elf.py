@@ -15,6 +15,8 @@ NOTYPE, OBJECT, FUNC, SECTION, FILE, COMMON, TLS, IFUNC = 0, 1, 2, 3, 4, 5, 6, 1
 MACHINES = {62: "x86_64", 183: "arm64", 21: "ppc64le"}
 # x86_64's relocations of code whose addend is counted from the end of the field (4 bytes on), not from what is meant.
 COUNTED_FROM_END = {2, 4, 9, 19, 20, 22, 26, 41, 42}
+# Relocations of data that hold the distance to a place.
+DISTANCES = {("x86_64", 2), ("x86_64", 24), ("arm64", 260), ("arm64", 261), ("arm64", 262), ("ppc64le", 26), ("ppc64le", 44)}
 
 # What a compiler adds to the name of a function that it split or specialised; coroutines' bodies are pieces too.
 PIECES = r"cold|part|isra|constprop|lto_priv|llvm|localalias|clone|actor|destroy|resume|cleanup|warm"

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 import pairs  # noqa: E402
 import pairs_elf as elf  # noqa: E402
 
-WAYS = {"gcc-O2-pic", "gcc-O0-pic", "clang-O2-pic", "gcc-O2-nopie", "arm64-gcc-O2-pic"}
+WAYS = {"gcc-O2-pic", "gcc-O0-pic", "clang-O2-pic", "gcc-O2-nopie", "arm64-gcc-O2-pic", "arm64-clang-O2-pic"}
 
 # (what is wrong, text of pairs_oracle.py, what stands there instead)
 MUTANTS = [
@@ -31,6 +31,7 @@ MUTANTS = [
     ("constants by name without digits", "addend, self.content(section, found.start, found.end, seen, deep)", "addend, found.key"),
     ("what constants refer to is not compared", 'return data, tuple(inside)', 'return data'),
     ("offsets are not compared", 'return kind, "identity", found.identity, addend', 'return kind, "identity", found.identity'),
+    ("distances in tables are taken for distances from the field", "offset -= relocation.offset - table", "pass"),
     ("strings to the end of their section", "if section.flags & elf.STRINGS and section.entry_size:", "if False:"),
     ("static locals by their digits", "if len(old) > 1 or len(new) > 1:\n                take(", "if True:\n                take(lambda a, b: a.name == b.name)\n                take("),
     ("static locals in their order", "if len(old) > 1 or len(new) > 1:\n                take(", "if True:\n                take(lambda a, b: 1)\n                take("),

@@ -77,7 +77,8 @@ class Side:
         self.cuts = {}
         everything = [r for s in self.object.sections if s.flags & elf.ALLOC for r in s.relocations]
         for relocation in everything:
-            place = self.place(relocation)
+            owner = self.entity(relocation.section, relocation.offset)
+            place = self.place(relocation, owner.start if owner else 0)
             if place and self.entity(*place) is None:
                 self.cuts.setdefault(place[0].index, set()).add(place[1])
         self.tables = {}
@@ -124,8 +125,11 @@ class Side:
                 return candidate
         return None
 
-    def place(self, relocation):
-        """(section, offset) of what is meant within this object, or None for what is elsewhere."""
+    def place(self, relocation, table=None):
+        """(section, offset) of what is meant within this object, or None for what is elsewhere.
+
+        Constant tables hold distances from their own beginning, at `table`, which the relocations count from their fields.
+        """
         symbol = relocation.symbol
         if not isinstance(symbol.section, elf.Section):
             return None
@@ -134,6 +138,9 @@ class Side:
             offset += relocation.addend
             if relocation.section.code and self.object.machine == "x86_64" and relocation.type in elf.COUNTED_FROM_END:
                 offset += 4
+            if table is not None and (self.object.machine, relocation.type) in elf.DISTANCES and relocation.section.constant \
+                    and symbol.section.constant:
+                offset -= relocation.offset - table
         return symbol.section, offset
 
     def note_user(self, relocation, user, seen):
@@ -164,12 +171,12 @@ class Side:
 
     # What a relocation means
 
-    def meaning(self, relocation, within, seen=(), deep=True):
+    def meaning(self, relocation, within, seen=(), deep=True, table=None):
         symbol = relocation.symbol
         kind = relocation.type
         if self.object.machine == "x86_64" and kind == 4:
             kind = 2  # a call through the PLT is resolved as a direct one wherever it can be
-        place = self.place(relocation)
+        place = self.place(relocation, table)
         if place is None:
             return kind, "identity", symbol.name, relocation.addend
         section, offset = place
@@ -198,7 +205,7 @@ class Side:
         where = (section.index, start)
         if where in seen:
             return "again", len(seen) - seen.index(where)
-        inside = [(r.offset - start, self.meaning(r, None, (*seen, where), deep))
+        inside = [(r.offset - start, self.meaning(r, None, (*seen, where), deep, start))
                   for r in section.relocations if start <= r.offset < end]
         data = section.data[start:end]
         if padded and not section.flags & elf.MERGE:

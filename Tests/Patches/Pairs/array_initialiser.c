@@ -1,6 +1,6 @@
 // rule: a local array whose initial contents the compiler keeps as a constant
 // changed: f
-// changed[arm64,ppc64le]: f g
+// changed[gcc,arm64,ppc64le,O1,O2,O3]: f g
 #include "pair.h"
 void f(void) {
 #if PATCH

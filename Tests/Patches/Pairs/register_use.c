@@ -3,6 +3,7 @@
 // changed: f g
 // changed[O0]: f
 // changed[ppc64le]: f
+// changed[arm64,O1]: f
 #include "pair.h"
 static NOINLINE int f(int x) {
 #if PATCH

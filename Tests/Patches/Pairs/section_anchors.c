@@ -1,6 +1,6 @@
 // rule: gcc for arm64 and ppc64le reaches several anonymous constants from one anchor; the second one differs: it must not be missed
 // changed: g
-// changed[arm64,ppc64le]: f g
+// changed[gcc,arm64,ppc64le,O1,O2,O3]: f g
 #include "pair.h"
 void f(void) {
   int a[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};

@@ -1,6 +1,6 @@
 // rule: a string literal that differs behind a zero byte
 // changed: f
-// changed[arm64]: f g
+// changed[gcc,arm64,O1,O2,O3]: f g
 #include "pair.h"
 void f(void) {
 #if PATCH

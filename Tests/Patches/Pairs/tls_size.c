@@ -1,4 +1,5 @@
 // rule: a thread-local variable of another size
+// changed[gcc,ppc64le,O0]: f
 // refused: tls-size mine
 #include "pair.h"
 #if PATCH
