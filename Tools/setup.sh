@@ -12,7 +12,7 @@ tests="python3 python3-venv valgrind spin hyperfine uftrace dpkg-dev tcl xz-util
 tests="$tests gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 tests="$tests binutils-powerpc64le-linux-gnu gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross"
 # For machines of other architectures (Tools/machines): their emulators, C++ programs in them, and what checks packages.
-tests="$tests qemu-system-arm qemu-system-ppc qemu-system-data g++-aarch64-linux-gnu"
+tests="$tests qemu-system-arm qemu-system-ppc qemu-system-data g++-aarch64-linux-gnu g++-powerpc64le-linux-gnu"
 tests="$tests debian-archive-keyring util-linux"
 # For the tests of GDB's remote protocol.
 tests="$tests gdbserver"
