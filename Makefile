@@ -5,6 +5,7 @@
 #   make test           all tests (what .ci/run calls)
 #   make models         the model of the append protocol, with spin
 #   make machines       what runs in machines of arm64 and ppc64le, and the unit tests there (packages are kept in ~/.cache/apus)
+#   make cve            Debian's security fixes of redis, nginx, tiff and lua5.4 as patch objects: which are built, what they replace
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
 #   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
@@ -24,6 +25,7 @@ FUZZ_SECONDS ?= 600
 KILLS ?= 200
 STEP := Tools/step.sh
 HARD := Tests/HardPrograms
+PATCHES := Tests/Patches
 SWIFT_FILES = find Package.swift Sources Tests $(wildcard Fuzz Benchmarks) -name '*.swift' -not -path '*/.build/*' -print0
 
 # The Swift runtime would print a backtrace of each process that a test kills.
@@ -32,7 +34,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  patch-pairs exact-counts exports-check kills losses models machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
+  patch-pairs exact-counts exports-check kills losses models cve cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
 
 all: build
 
@@ -74,6 +76,19 @@ losses:
 
 models:
 	@$(STEP) "The append protocol's model, and mistakes in it" Tools/models.sh
+
+# What apus must find is in cve-expected.txt; cve-expected writes it anew, from builds of its own and their disassembly.
+cve: build cve-oracle
+	@$(STEP) "Debian's security fixes as patches" python3 $(PATCHES)/cve.py $(APUS)
+
+cve-oracle:
+	@$(STEP) "The oracle of what a fix changes" python3 $(PATCHES)/oracle_test.py
+
+cve-expected:
+	@$(STEP) "What each security fix changes" python3 $(PATCHES)/expect.py
+
+cve-effects:
+	@$(STEP) "Redis' fixes against the tests that came with them" python3 $(PATCHES)/effects.py
 
 fuzz-smoke:
 	@$(STEP) "Fuzzing for half a minute" Fuzz/run.sh --seconds 30

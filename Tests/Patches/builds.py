@@ -11,7 +11,7 @@ import oracle
 # What objects are compared by: each function and each datum in a section of its own. A constant for __LINE__, so that a line
 # that only moved is no change. Appended to every call of the compiler by a wrapper that stands first in PATH.
 ORACLE_FLAGS = "-ffunction-sections -fdata-sections -D__LINE__=0 -w"
-COMPILERS = ("gcc", "g++", "cc", "c++")
+COMPILERS = ("gcc", "g++", "cc", "c++", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++")
 
 
 def environment():
@@ -23,7 +23,7 @@ def environment():
 def wrapped_environment(directory):
     """The environment with compilers that add ORACLE_FLAGS."""
     os.makedirs(directory, exist_ok=True)
-    for name in COMPILERS:
+    for name in filter(shutil.which, COMPILERS):
         path = os.path.join(directory, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(f'#!/bin/sh\nexec {shutil.which(name)} "$@" {ORACLE_FLAGS}\n')
@@ -66,7 +66,7 @@ class Workspace:
                 self.package.command, cwd=self.directory, env=self.variables, stdout=output, stderr=subprocess.STDOUT
             )
         if run.returncode != 0:
-            raise RuntimeError(f"{self.package.name} does not build: {self.package.build!r} in {self.directory}; see {log}")
+            raise RuntimeError(f"{self.package.label} does not build: {self.package.build!r} in {self.directory}; see {log}")
         return time.monotonic() - start
 
     def objects(self, directory):
@@ -82,7 +82,7 @@ class Workspace:
 def expected(package, chosen, cache, say):
     """Yields (fix, the oracle's report) for the fixes of one package."""
     variables = wrapped_environment(os.path.join(cache, "wrapper"))
-    space = Workspace(package, os.path.join(cache, "oracle", package.name), variables)
+    space = Workspace(package, os.path.join(cache, "oracle", package.label), variables)
     before, after = space.directory + ".before", space.directory + ".after"
     for fix in chosen:
         state = space.applied

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Debian's own security fixes as patch objects: builds one from each with `apus patch build`, and compares with the oracle.
 
-  cve.py APUS [--only GLOB] [--jobs N] [--keep DIR] [--limit SECONDS]
+  cve.py APUS [--only GLOB] [--machine arm64] [--jobs N] [--keep DIR] [--limit SECONDS]
   cve.py --list [--only GLOB]        the fixes, what they change, and how many there are; without apus
   cve.py --builds [--only GLOB]      how long the two builds themselves take, before and after each fix; without apus
 
 The CVE patches of bookworm's redis, nginx, tiff and lua5.4 source packages (fixes.py), each against the tree with all the
-patches before it applied, built as packages.py says. For each a line: built, or refused and why; the functions replaced;
-seconds, and how many times the two builds' own. What is replaced must be exactly what cve-expected.txt says (oracle.py, by
-disassembly; written by expect.py). Status 1 if a set differs, if a patch object fails its check against the unpatched
-binaries, or if fewer than 90 % are built.
+patches before it applied, built as packages.py says; with --machine arm64, tiff and lua5.4 cross-compiled. For each a line:
+built, or refused and why; the functions replaced; seconds, and how many times the two builds' own. What is replaced must be
+exactly what cve-expected.txt says (oracle.py, by disassembly; written by expect.py). A refusal is right where that table says
+why, after the functions: data with other initial values, data or layouts that are no longer what they were. Status 1 if a set
+differs, if a refusal is not right, if a patch object fails its check against the unpatched binaries, or if fewer than 90 % are
+built.
 """
 
 import argparse
@@ -30,6 +32,7 @@ import builds  # noqa: E402
 import expect  # noqa: E402
 import fixes  # noqa: E402
 import oracle  # noqa: E402
+from packages import MACHINES  # noqa: E402
 
 SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".S", ".s", ".inc", ".def")
 
@@ -42,6 +45,7 @@ class Result:
     seconds: float = 0
     own: float = 0  # the two builds themselves
     said: str = ""
+    notes: str = ""  # what the table says beside functions
     problems: list = field(default_factory=list)
 
 
@@ -97,6 +101,16 @@ def expected_functions(fix, table):
     return set() if names == "-" else set(names.split(" "))
 
 
+def notes(fix, table):
+    """What else the fix changes, by the oracle: functions and data added, removed; data and layouts changed."""
+    return "".join(table[fix.name].split("\t")[4:])
+
+
+def unsafe(text):
+    """Whether the notes hold a reason to refuse: what exists already would have to change."""
+    return any(word in text for word in ("data changed", "data removed", "layouts changed"))
+
+
 def compiles(fix):
     """Whether it changes a file that a compiler may read."""
     return any(f.endswith(SOURCES) and not f.startswith(("tests/", "test/", "doc/", "debian/")) for f in fix.files())
@@ -126,7 +140,7 @@ class Runner:
 
     def package(self, package, chosen):
         """The results for one package's fixes, one after the other: the unpatched binaries come out of one tree."""
-        directory = os.path.join(self.options.cache, "plain", package.name)
+        directory = os.path.join(self.options.cache, "plain", package.label)
         space = builds.Workspace(package, directory, builds.environment())
         results = []
         for fix in chosen:
@@ -151,13 +165,17 @@ class Runner:
         with open(os.path.join(keep, "build.log"), "w", encoding="utf-8") as file:
             file.write(said)
         shutil.rmtree(tree)
+        if status != 0 and not wanted:
+            return Result(fix, "nothing to patch", (), seconds, own, first_error(said))
+        also = notes(fix, self.table)
         if status != 0:
-            state = "refused" if wanted else "nothing to patch"
-            return Result(fix, state, (), seconds, own, first_error(said))
+            problems = [] if unsafe(also) else ["the oracle knows no reason to refuse it"]
+            return Result(fix, "refused", (), seconds, own, first_error(said), also, problems)
         found = inspect(self.options.apus, output)
         problems = differences(wanted, set(found))
         refusal = check(self.options.apus, output, binaries)
-        return Result(fix, "built", tuple(found), seconds, own, problems=problems + ([refusal] if refusal else []))
+        problems += [refusal] if refusal else []
+        return Result(fix, "built", tuple(found), seconds, own, notes=also, problems=problems)
 
     def own_builds(self, fix, space, keep):
         """Copies of the unpatched binaries, and the seconds of the two builds: the package's from nothing, and with the fix."""
@@ -171,8 +189,8 @@ class Runner:
             binaries.append(copy)
         second = space.after(fix)
         if fresh:  # later ones only compile what differs
-            self.whole[fix.package.name] = first
-        return binaries, self.whole[fix.package.name] + second
+            self.whole[fix.package.label] = first
+        return binaries, self.whole[fix.package.label] + second
 
 
 def row(result):
@@ -185,6 +203,8 @@ def row(result):
     details = [result.said] if result.said else []
     if result.functions:
         details.append("replaces " + " ".join(result.functions))
+    if result.notes:
+        details.append("the oracle: " + result.notes)
     return "\n     ".join([text, *details, *result.problems])
 
 
@@ -193,8 +213,8 @@ def list_fixes(chosen):
         print(f"{fix.name}: {' '.join(fix.names)}: {' '.join(fix.files())}")
     named = [f for f in chosen if (f.package.name, f.file) not in fixes.UNNAMED]
     counts = ", ".join(
-        f"{p.name} {fixes.version(fixes.fetch(p))}: {n}"
-        for p in fixes.PACKAGES
+        f"{p.label} {fixes.version(fixes.fetch(p))}: {n}"
+        for p in dict.fromkeys(f.package for f in chosen)
         if (n := sum(1 for f in chosen if f.package == p))
     )
     print(f"{len(chosen)} fixes: {len(named)} whose file or header names a CVE, {len(chosen) - len(named)} others ({counts})")
@@ -203,7 +223,7 @@ def list_fixes(chosen):
 def time_builds(chosen, cache):
     """The seconds of the two builds of each, the first one from nothing."""
     for fix in chosen:
-        space = builds.Workspace(fix.package, os.path.join(cache, "timed", fix.package.name), builds.environment())
+        space = builds.Workspace(fix.package, os.path.join(cache, "timed", fix.package.label), builds.environment())
         first = space.before(fix)
         second = space.after(fix)
         print(f"{fix.name}: {first:.1f} s whole, {second:.1f} s with the fix, {first + second:.1f} s together", flush=True)
@@ -227,6 +247,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="only list the fixes")
     parser.add_argument("--builds", action="store_true", help="only measure the builds themselves")
     parser.add_argument("--only", default="*", metavar="GLOB", help="PACKAGE/PATCH names, or a CVE")
+    parser.add_argument("--machine", choices=MACHINES, default=MACHINES[0], help="what to build for (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="packages at a time (default 1); each build uses two cores")
     parser.add_argument("--keep", metavar="DIR", help="keep patch objects, logs and unpatched binaries there")
     parser.add_argument("--limit", type=float, default=900, metavar="SECONDS", help="for one patch (default %(default)s)")
@@ -234,7 +255,7 @@ def main():
     options = parser.parse_args()
     if not (options.apus or options.list or options.builds):
         parser.error("APUS is needed, unless --list or --builds")
-    every = fixes.load(options.cache)
+    every = fixes.load(options.cache, [p for p in fixes.PACKAGES if p.machine == options.machine])
     chosen = [f for f in every if any(fnmatch.fnmatch(n, options.only) for n in (f.name, *f.names))]
     if not chosen:
         parser.error(f"no fix matches {options.only}")
@@ -246,8 +267,9 @@ def main():
         return 0
     options.apus = os.path.abspath(options.apus)
     table, versions = expect.read_table()
-    if versions.get("gcc") != expect.compiler():
-        print(f"{expect.TABLE} is of {versions.get('gcc')}, not {expect.compiler()}: run expect.py", file=sys.stderr)
+    for name in ("gcc", "aarch64-linux-gnu-gcc"):
+        if versions.get(name) != expect.compiler(name):
+            print(f"{expect.TABLE} is of {versions.get(name)}, not {expect.compiler(name)}: run expect.py", file=sys.stderr)
     with tempfile.TemporaryDirectory() as temporary:
         options.keep = os.path.abspath(options.keep or temporary)
         runner = Runner(options, table)

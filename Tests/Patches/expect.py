@@ -4,7 +4,7 @@
   expect.py [--only GLOB] [--output FILE] [--reasons DIR]
 
 Without --only the whole table is written anew; with it, its lines are replaced. --reasons keeps the oracle's full reports
-(JSON), with the reason for every function. About a quarter of an hour for all.
+(JSON), with the reason for every function. About ten minutes for all.
 """
 
 import argparse
@@ -25,8 +25,8 @@ HEADER = """\
 """
 
 
-def compiler():
-    return subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+def compiler(name):
+    return subprocess.run([name, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 def notes(report):
@@ -39,12 +39,15 @@ def notes(report):
         names = sorted({n for one in report["objects"] for n in one["data"].get(kind, [])})
         if names:
             words.append(f"data {kind}: {' '.join(names)}")
+    names = sorted({n for one in report["objects"] for n in one["layouts"]})
+    if names:
+        words.append(f"layouts changed: {' '.join(names)}")
     return "; ".join(words)
 
 
 def line(fix, report):
     changed = " ".join(report["changed"]) or "-"
-    return "\t".join([fix.package.name, fix.file.removesuffix(".patch"), " ".join(fix.names), changed, notes(report)]).rstrip()
+    return "\t".join([fix.package.label, fix.file.removesuffix(".patch"), " ".join(fix.names), changed, notes(report)]).rstrip()
 
 
 def read_table(path=TABLE):
@@ -62,7 +65,7 @@ def read_table(path=TABLE):
 
 
 def current_versions(chosen):
-    versions = {"gcc": compiler()}
+    versions = {name: compiler(name) for name in ("gcc", "aarch64-linux-gnu-gcc")}
     for fix in chosen:
         versions[fix.package.name] = fixes.version(fix.source)
     return versions

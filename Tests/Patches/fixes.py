@@ -39,8 +39,8 @@ class Fix:
 
     @property
     def name(self):
-        """PACKAGE/FILE without .patch."""
-        return f"{self.package.name}/{self.file.removesuffix('.patch')}"
+        """PACKAGE/FILE without .patch; PACKAGE-arm64 where it is built for that."""
+        return f"{self.package.label}/{self.file.removesuffix('.patch')}"
 
     def files(self):
         """What it changes."""
@@ -70,11 +70,11 @@ def numbers(package, source, file):
 
 def fetch(package, cache=CACHE):
     """The unpacked source package without its patches, as a release would be: prepared, not configured."""
-    source = os.path.join(cache, "sources", package.name)
+    source = os.path.join(cache, "sources", package.label)
     done = source + ".prepared"
     if not os.path.exists(done):
         subprocess.run([FETCH, "--unpatched", package.name, source], check=True, stdout=subprocess.DEVNULL)
-        shell(package.prepare, source, os.path.join(cache, package.name + ".prepare.log"))
+        shell(package.prepare, source, os.path.join(cache, package.label + ".prepare.log"))
         with open(done, "w", encoding="utf-8"):
             pass
     return source

@@ -10,8 +10,10 @@ jump tables by where they lead in the function. A function also counts as change
 .isra, .constprop).
 
   {"objects": [{"file", "changed": [{"name", "source", "reasons": […]}], "added": […], "removed": […],
-                "data": {"changed": […], "added": […], "removed": […]}}],
-   "changed": […], "added": […], "removed": […]}     names over all objects; of changed functions, those of the whole functions
+                "data": {"changed": […], "added": […], "removed": […]}, "layouts": […]}],
+   "changed": […], "added": […], "removed": […]}     names over all objects; "changed" has those of whole functions
+
+"layouts" are the structures that have another size or members at other places, where the objects have debug information.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
+import layouts  # noqa: E402
 from objects import SHF_MERGE, SHF_STRINGS, STT_SECTION, Object  # noqa: E402
 
 DISASSEMBLERS = {
@@ -82,7 +85,7 @@ class Reader:
         self.listing = None
 
     def lines(self, symbol):
-        """The instructions of a function: [(address in its section, text)]. Sections of one name (groups) are of one size here."""
+        """The instructions of a function: [(address in its section, text)]."""
         if self.listing is None:
             self.listing = disassemble(self.object.path, self.machine)
         lines = self.listing.get(self.object.sections[symbol.section].name, [])
@@ -307,6 +310,8 @@ def compare_trees(before, after):
         else:
             report = compare(old[name], new[name])
         if any(report[k] for k in ("changed", "added", "removed")) or any(report["data"].values()):
+            both = name in old and name in new
+            report["layouts"] = layouts.changed(old[name], new[name]) if both else []
             reports.append({"file": name or new[name], **report})
     total = {key: sorted({n for r in reports for n in r[key]}) for key in ("added", "removed")}
     return {"objects": reports, "changed": sorted({whole(f["name"]) for r in reports for f in r["changed"]}), **total}
@@ -332,6 +337,8 @@ def main():
         for kind, names in one["data"].items():
             for name in names:
                 print(f"{one['file']}: data {name}: {kind}")
+        for name in one["layouts"]:
+            print(f"{one['file']}: structure {name}: another layout")
     return 0
 
 

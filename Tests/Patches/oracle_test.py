@@ -77,14 +77,16 @@ CASES = [
     ("a literal's content, same length", STRINGS, '"three"', '"seven"', {"second"}),
     ("literals at other places", STRINGS, '"one"', '"another one"', {"first"}),
     ("a shared literal", STRINGS, "two words", "two woods", {"first", "second"}),
-    ("another static local's number", STATICS, "int first", "int zero(void) { static int count; return count--; }\nint first", set()),
+    ("another static local's number", STATICS, "int first", "int zero(void) { static int count; return count--; }\nint first",
+     set()),
     ("a value in a constant table", TABLE, "4, 1, 5", "4, 2, 5", {"number"}),
     ("a string in a table of pointers", TABLE, '"green"', '"brown"', {"name"}),
     ("a table in another order of the file", TABLE, "static const short", "short before;\nstatic const short", set()),
     ("a literal of a cold piece", COLD, '"negative"', '"positive"', {"work"}),
     ("a piece made by the compiler", CLONE, "y *= x + by", "y *= x - by", {"power"}),
     ("an inlined function", INLINED, "x * 2", "x * 3", {"user"}),
-    ("a variable more", LOCALS, "static int hidden", "static int spare; int *p(void) { return &spare; } static int hidden", set()),
+    ("a variable more", LOCALS, "static int hidden", "static int spare; int *p(void) { return &spare; } static int hidden",
+     set()),
     ("another variable", LOCALS, "{ hidden = x", "{ seen = x", {"put"}),
 ]
 
@@ -107,6 +109,15 @@ class OracleTests(unittest.TestCase):
                         self.assertIn(old, source)
                         found = differing(compiler, options, source, source.replace(old, new), place)
                         self.assertEqual(found, wanted)
+
+    def test_layouts(self):
+        before = "struct point { int x, y; }; typedef struct { char c; } small; int f(struct point *p, small *s) "
+        before += "{ return p->y + s->c; }"
+        for old, new, wanted in (("x, y", "x, z, y", ["point"]), ("char c", "char b, c", ["small"]), ("p->y", "p->x", [])):
+            with tempfile.TemporaryDirectory() as place:
+                differing("gcc", ["-O2"], before, before.replace(old, new), place)
+                found = oracle.compare_trees(os.path.join(place, "before.o"), os.path.join(place, "after.o"))
+                self.assertEqual(found["objects"][0]["layouts"], wanted)
 
     def test_names_of_pieces(self):
         self.assertEqual(oracle.plain("f.constprop.0.cold"), "f.constprop.cold")

@@ -15,6 +15,12 @@ class Package:
     prepare: str  # shell: what brings the unpacked tree to the state of an upstream release; before any patch
     build: str  # shell, in the tree
     targets: tuple  # the binaries and shared libraries that the build links, as globs in the tree
+    machine: str = "x86_64"
+
+    @property
+    def label(self):
+        """What its trees and its lines in tables are called."""
+        return self.name if self.machine == "x86_64" else f"{self.name}-{self.machine}"
 
     @property
     def command(self):
@@ -65,17 +71,56 @@ TIFF = Package(
     targets=("libtiff/.libs/libtiff.so.*.*.*", "libtiff/.libs/libtiffxx.so.*.*.*", "tools/.libs/*"),
 )
 
-# Debian's makefile makes the shared library and the programs with libtool, once as C and once as C++ (not side by side: two of its rules
-# make one file). The header is one
-# that its packaging makes.
+# Debian's makefile makes the shared library and the programs with libtool, once as C and once as C++. Only its objects can be
+# made side by side: one rule makes both libraries, and make would run it twice. The header is one that its packaging makes.
+def lua_build(platform, definitions, arguments):
+    return (
+        f"set -e; make -j{JOBS} -C src o V=5.4 SYSCFLAGS='{definitions}' {arguments}; make {platform} {arguments}"
+    )
+
+
 LUA = Package(
     name="lua5.4",
     prepare="printf '#define DEB_HOST_MULTIARCH \"%s\"\\n' \"$(gcc -print-multiarch)\" > src/lua5.4-deb-multiarch.h",
-    build=(
-        "make -j1 linux-readline LIBTOOL='libtool --quiet' CC='gcc -std=gnu99' CXX=g++ MYCFLAGS='-O2 -g' "
-        "MYCXXFLAGS='-O2 -g' MYLDFLAGS= DEB_HOST_MULTIARCH=\"$(gcc -print-multiarch)\""
+    build=lua_build(
+        "linux-readline",
+        "-DLUA_USE_LINUX -DLUA_USE_READLINE",
+        "LIBTOOL='libtool --quiet' CC='gcc -std=gnu99' CXX=g++ MYCFLAGS='-O2 -g' MYCXXFLAGS='-O2 -g' MYLDFLAGS= "
+        "DEB_HOST_MULTIARCH=\"$(gcc -print-multiarch)\"",
     ),
     targets=("src/.libs/liblua5.4.so.*.*.*", "src/.libs/liblua5.4-c++.so.*.*.*", "src/lua5.4", "src/luac5.4"),
 )
 
-PACKAGES = (REDIS, NGINX, TIFF, LUA)
+# Cross-compiled, with what the cross compiler's own libraries give.
+ARM64 = "aarch64-linux-gnu"
+TIFF_ARM64 = Package(
+    name="tiff",
+    machine="arm64",
+    prepare=TIFF.prepare,
+    build=TIFF.build.replace("./configure", f"./configure --host={ARM64}"),
+    targets=TIFF.targets,
+)
+
+# Debian's libtool is one for this machine's compilers; a copy that names the others, and leaves start files to them, does.
+LUA_ARM64 = Package(
+    name="lua5.4",
+    machine="arm64",
+    prepare=(
+        f"printf '#define DEB_HOST_MULTIARCH \"{ARM64}\"\\n' > src/lua5.4-deb-multiarch.h; "
+        f"sed -E 's,=\"(gcc|g\\+\\+|ar|ranlib)\",=\"{ARM64}-\\1\",; s,/usr/bin/nm,/usr/bin/{ARM64}-nm,; "
+        f"s,/usr/bin/ld -m elf_x86_64,{ARM64}-ld,; s, -nostdlib,,; s,^(predep_objects|postdep_objects|compiler_lib_search_"
+        "(dirs|path))=.*,\\1=\"\",' /usr/bin/libtool > src/libtool-arm64; chmod +x src/libtool-arm64"
+    ),
+    build=lua_build(
+        "linux",
+        "-DLUA_USE_LINUX",
+        f"LIBTOOL='./libtool-arm64 --quiet' CC='{ARM64}-gcc -std=gnu99' CXX={ARM64}-g++ MYCFLAGS='-O2 -g' "
+        f"MYCXXFLAGS='-O2 -g' MYLDFLAGS= DEB_HOST_MULTIARCH={ARM64}",
+    ),
+    targets=LUA.targets,
+)
+
+NATIVE = (REDIS, NGINX, TIFF, LUA)
+CROSS = (TIFF_ARM64, LUA_ARM64)
+PACKAGES = NATIVE + CROSS
+MACHINES = ("x86_64", "arm64")
