@@ -43,6 +43,8 @@ struct AtomMatching {
         before.atoms[a].size == after.atoms[b].size && before.bytes(of: a) == after.bytes(of: b)
       }
       pair { hasSameUsers($0, $1) && hasSameContents($0, $1) }
+      // A function is what it does; a variable is whose it is.
+      if key.isCode { pair { hasSameContents($0, $1) } }
       pair { hasSameUsers($0, $1) }
       pair { hasSameContents($0, $1) }
       pair { before.symbol(of: $0)?.name == after.symbol(of: $1)?.name }
@@ -60,7 +62,9 @@ struct AtomMatching {
   private mutating func pairAcrossBindings(_ before: AtomTable, _ after: AtomTable) {
     func rest(_ table: AtomTable, _ done: [Int: Int]) -> [String: [Int]] {
       Dictionary(
-        grouping: table.atoms.indices.filter { done[$0] == nil && table.atoms[$0].kind != .ignored && table.symbol(of: $0) != nil }
+        grouping: table.atoms.indices.filter {
+          done[$0] == nil && table.atoms[$0].kind != .ignored && table.symbol(of: $0) != nil
+        }
       ) { table.symbol(of: $0)?.name ?? "" }
     }
     let others = rest(after, old)

@@ -17,7 +17,10 @@ package struct CompilerWrapper {
     package static let kept = "kept"
   }
 
-  private static let flags = ["-ffunction-sections", "-fdata-sections"]
+  /// (An anchor would stand for several variables; clang has none.)
+  private var flags: [String] {
+    ["-ffunction-sections", "-fdata-sections"] + (name.contains("clang") ? [] : ["-fno-section-anchors"])
+  }
 
   private let place: String
   private let compiler: String
@@ -89,7 +92,7 @@ package struct CompilerWrapper {
     let output = try absolute(output)
     // The object of the first build has a second name: it must not be written over.
     if phase > 1, Files.exists(output) { try? FileDescriptor.unlink(output) }
-    let status = try execute(words + Self.flags)
+    let status = try execute(words + flags)
     guard status == 0, Files.exists(output), output != "/dev/null" else { return status }
     let kept = try keep(output)
     try log(.compile, output, kept)

@@ -19,35 +19,30 @@ struct InstructionEnds {
   init(_ object: ObjectFile) {
     distances = object.sections.map { _ in [:] }
     guard object.architecture == .x86_64 else { return }
-    let decoder = try? X86_64.Decoder()
     for (index, section) in object.sections.enumerated() where section.isCode && section.hasContents {
       let relative = section.relocations.filter { Self.relative.contains($0.type) }
       for relocation in relative { distances[index][relocation.offset] = 4 }
-      guard let decoder, relative.contains(where: { object.symbols[Int($0.symbol)].kind == .section }) else {
-        continue
-      }
+      guard relative.contains(where: { object.symbols[Int($0.symbol)].kind == .section }) else { continue }
       for function in object.symbols where function.section == index && function.isFunction {
-        decode(decoder, section, function, &distances[index])
+        decode(section, function, object.architecture, &distances[index])
       }
     }
   }
 
   private func decode(
-    _ decoder: X86_64.Decoder, _ section: ObjectSection, _ function: ObjectSymbol,
+    _ section: ObjectSection, _ function: ObjectSymbol, _ architecture: Architecture,
     _ found: inout [UInt64: Int64]
   ) {
-    var at = function.value
-    let end = min(section.size, function.value &+ max(function.size, 1))
-    var rest = section.relocations(in: at..<max(at, end))
-    while at < end, !rest.isEmpty {
-      let bytes = Array(section.bytes[Int(at)..<Int(min(end, at + 16))])
-      guard let instruction = try? decoder.decode(bytes, at: at) else { return }
-      let next = at + UInt64(instruction.count)
+    let start = min(section.size, function.value)
+    let end = min(section.size, start + min(section.size, function.size))
+    var rest = section.relocations(in: start..<end)
+    guard !rest.isEmpty else { return }
+    for next in InstructionLengths.ends(of: Array(section.bytes[Int(start)..<Int(end)]), architecture) {
+      let next = start + UInt64(next)
       while let relocation = rest.first, relocation.offset < next {
         if found[relocation.offset] != nil { found[relocation.offset] = Int64(next - relocation.offset) }
         rest = rest.dropFirst()
       }
-      at = next
     }
   }
 

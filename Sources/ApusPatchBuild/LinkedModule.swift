@@ -115,6 +115,19 @@ package struct LinkedModule {
     return candidates.first { hasCode(of: function, in: table, at: $0.address) }
   }
 
+  /// How many functions of an object file the module has by name, and of how many the code is the same.
+  package func functions(of table: AtomTable) -> (same: Int, all: Int) {
+    var result = (same: 0, all: 0)
+    for atom in table.atoms.indices where table.atoms[atom].kind == .code {
+      guard let symbol = table.symbol(of: atom), symbol.isFunction,
+        !symbols(named: symbol.name, isLocal: symbol.binding == .local, file: table.object.sourceName).isEmpty
+      else { continue }
+      result.all += 1
+      if self.symbol(ofFunction: atom, in: table) != nil { result.same += 1 }
+    }
+    return result
+  }
+
   /// As it stands in a patch.
   package func place(_ symbol: Symbol, module: Int) -> PatchObject.Place {
     PatchObject.Place(

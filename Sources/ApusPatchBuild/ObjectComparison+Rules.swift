@@ -39,9 +39,11 @@ extension ObjectComparison {
       }) {
         refuse(.indirectFunction, change.name, "the choice has been made already")
       }
+      if isInitialiser(atom) { refuse(.constructor, change.name, "threads that exist have run it") }
       if constructors.contains(change.atoms[0]) { refuse(.constructor, change.name, "it has run already") }
       if !isCompiled(after) || section == ".text" && hasFunctionSections(after) {
-        refuse(.assembly, change.name, "it was written in assembly, and who relies on what in it is not known")
+        refuse(
+          .assembly, change.name, "it was written in assembly, and who relies on what in it is not known")
       } else if hasHiddenNeighbours(change.atoms[0], atom) {
         refuse(
           .noFunctionSections, change.name,
@@ -49,6 +51,33 @@ extension ObjectComparison {
       }
     }
     judgeAliases()
+    judgeSideTables()
+  }
+
+  /// Sections of the program's own that hold addresses inside functions which have changed.
+  private mutating func judgeSideTables() {
+    let changed = Set(changes.flatMap(\.atoms))
+    let known = [".rodata", ".data", ".lrodata", ".toc", ".gcc_except_table", ".sdata", ".bss"]
+    for table in after.atoms.indices where after.symbol(of: table) == nil {
+      let atom = after.atoms[table]
+      let name = after.object.sections[atom.section].name
+      guard atom.kind == .constant || atom.kind == .variable, !known.contains(where: { name.hasPrefix($0) })
+      else { continue }
+      for case .atom(let target, _) in after.references(of: table).map(\.target)
+      where changed.contains(target) {
+        refuse(
+          .sideTable, name,
+          "it holds places of \(describe(after, target)), and whoever reads it knows the old ones only")
+      }
+    }
+  }
+
+  /// Whether it gives thread-local variables their first values (Itanium C++ ABI, 2.8, and compilers' own names).
+  private func isInitialiser(_ atom: Atom) -> Bool {
+    atom.symbols.contains {
+      let name = after.object.symbols[$0].name
+      return name == "__tls_init" || name.hasPrefix("_ZTH")
+    }
   }
 
   /// Whether a compiler made the file; assemblers leave no comment.
@@ -73,12 +102,17 @@ extension ObjectComparison {
 
   /// Names of one function, whose entry is one, that now are two.
   private mutating func judgeAliases() {
-    for old in before.atoms.indices where before.atoms[old].kind == .code && before.atoms[old].symbols.count > 1 {
+    for old in before.atoms.indices
+    where before.atoms[old].kind == .code && before.atoms[old].symbols.count > 1 {
       let names = before.atoms[old].symbols.map { before.object.symbols[$0].name }
-      let places = Set(
-        after.object.symbols.indices.filter { names.contains(after.object.symbols[$0].name) }
-          .compactMap { after.atom(ofSymbol: $0)?.atom })
-      if places.count > 1 { refuse(.alias, names[0], "\(names.joined(separator: " and ")) were one function and have one entry") }
+      // (Equal functions of this file only may have been made one; who called the other has changed, too.)
+      let now = after.object.symbols.indices.filter {
+        names.contains(after.object.symbols[$0].name) && after.object.symbols[$0].binding != .local
+      }
+      let places = Set(now.compactMap { after.atom(ofSymbol: $0)?.atom })
+      if places.count > 1 {
+        refuse(.alias, names[0], "\(names.joined(separator: " and ")) were one function and have one entry")
+      }
     }
   }
 
@@ -89,12 +123,14 @@ extension ObjectComparison {
     func sorts(_ table: AtomTable) -> [String: String] {
       var result: [String: String] = [:]
       for symbol in table.object.symbols where symbol.section != nil && symbol.kind != .section {
-        guard let section = symbol.section, symbol.kind != .file, !symbol.name.isEmpty, !symbol.name.hasPrefix(".L"),
+        guard let section = symbol.section, symbol.kind != .file, !symbol.name.isEmpty,
+          !symbol.name.hasPrefix(".L"),
           symbol.binding != .local || !symbol.name.contains(".")
         else { continue }
         let contents = table.object.sections[section]
         switch Atom.Kind(contents.name, type: contents.type, flags: contents.flags) {
-        case .code: result[symbol.name] = symbol.kind == .indirectFunction ? "an indirect function" : "a function"
+        case .code:
+          result[symbol.name] = symbol.kind == .indirectFunction ? "an indirect function" : "a function"
         case .constant: result[symbol.name] = "a constant"
         case .variable: result[symbol.name] = "a variable"
         case .threadLocal: result[symbol.name] = "a thread-local variable"
@@ -119,13 +155,15 @@ extension ObjectComparison {
   private mutating func judgeData() {
     for (old, new) in matching.new.sorted(by: { $0.key < $1.key }) {
       let (left, right) = (before.atoms[old], after.atoms[new])
-      guard left.kind == right.kind else { continue }
+      guard left.kind == right.kind, left.kind != .ignored else { continue }
       let name = describe(after, new)
       let sizes = "\(right.size) bytes instead of \(left.size)"
       switch right.kind {
       case .variable:
         if left.size != right.size {
           refuse(.dataSize, name, "it has \(sizes), and the one that exists cannot grow")
+        } else if alignment(after, right) > alignment(before, left) {
+          refuse(.dataAlignment, name, "new code may rely on an alignment that the variable has not got")
         } else if !holdsSame(old, new) {
           refuse(.dataValue, name, "its initial value is another one, and the program has been using it")
         }
@@ -152,6 +190,12 @@ extension ObjectComparison {
     judgeRemoved()
   }
 
+  private func alignment(_ table: AtomTable, _ atom: Atom) -> UInt64 {
+    let most = table.object.sections[atom.section].alignment
+    let offset = atom.range.lowerBound
+    return offset == 0 ? most : min(most, 1 << UInt64(offset.trailingZeroBitCount))
+  }
+
   /// Static variables that functions used and that are no more: what they hold would be lost, or has another name now.
   private mutating func judgeRemoved() {
     var used: Set<Int> = []
@@ -159,7 +203,9 @@ extension ObjectComparison {
       for case .atom(let target, _) in before.references(of: old).map(\.target) { used.insert(target) }
     }
     for old in removals where before.atoms[old].kind == .variable || before.atoms[old].kind == .threadLocal {
-      guard let symbol = before.symbol(of: old), symbol.binding == .local, used.contains(old) else { continue }
+      guard let symbol = before.symbol(of: old), symbol.binding == .local, used.contains(old) else {
+        continue
+      }
       refuse(.dataRemoved, symbol.name, "functions that use it would lose what it holds")
     }
   }
@@ -183,8 +229,12 @@ extension ObjectComparison {
     }
     let (old, new) = (lists(before), lists(after))
     for name in Set(old.keys).union(new.keys).sorted() where old[name] != new[name] {
-      func text(_ sections: Set<String>?) -> String { sections?.sorted().joined(separator: ", ") ?? "no list" }
-      refuse(.constructor, name, "it was in \(text(old[name])) of what runs by itself and is in \(text(new[name]))")
+      func text(_ sections: Set<String>?) -> String {
+        sections?.sorted().joined(separator: ", ") ?? "no list"
+      }
+      refuse(
+        .constructor, name, "it was in \(text(old[name])) of what runs by itself and is in \(text(new[name]))"
+      )
     }
   }
 
@@ -204,7 +254,8 @@ extension ObjectComparison {
     func loose(_ table: AtomTable) -> [(name: String, atom: Int)] {
       table.atoms.indices.filter { index in
         table.atoms[index].kind == .code && !(table.symbol(of: index)?.isFunction ?? false)
-          && !(table.references(of: index).isEmpty && Padding.isPadding(table.bytes(of: index) ?? [], table.object.architecture))
+          && !(table.references(of: index).isEmpty
+            && InstructionLengths.isPadding(table.bytes(of: index) ?? [], table.object.architecture))
       }.map { (table.object.sections[table.atoms[$0].section].name, $0) }
     }
     let (old, new) = (loose(before), loose(after))
@@ -213,23 +264,9 @@ extension ObjectComparison {
       return refuse(.assembly, names, "machine code that belongs to no function came or went")
     }
     for (a, b) in zip(old, new) where a.name != b.name || !holdsSame(a.atom, b.atom) {
-      refuse(.assembly, describe(after, b.atom), "machine code in \(b.name) that belongs to no function is another one")
-    }
-  }
-}
-
-/// What fills the room between functions.
-enum Padding {
-  static func isPadding(_ bytes: ArraySlice<UInt8>, _ architecture: Architecture) -> Bool {
-    guard bytes.contains(where: { $0 != 0 }) else { return true }
-    switch architecture {
-    case .x86_64:
-      guard let decoder = try? X86_64.Decoder(), let all = try? decoder.decodeAll(Array(bytes), at: 0) else { return false }
-      return all.allSatisfy { $0.isNoOperation || $0.flow == .trap }
-    case .arm64, .ppc64le:
-      let nop: [UInt8] = architecture == .arm64 ? [0x1f, 0x20, 0x03, 0xd5] : [0, 0, 0, 0x60]
-      let words = stride(from: bytes.startIndex, to: bytes.endIndex, by: 4).map { Array(bytes[$0..<min($0 + 4, bytes.endIndex)]) }
-      return words.allSatisfy { $0 == nop || $0.allSatisfy { $0 == 0 } }
+      refuse(
+        .assembly, describe(after, b.atom),
+        "machine code in \(b.name) that belongs to no function is another one")
     }
   }
 }

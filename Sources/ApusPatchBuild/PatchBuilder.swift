@@ -76,6 +76,7 @@ package final class PatchBuilder {
     let first = try log()
     guard first.records.contains(where: { $0.kind == .compile }) else { throw .nothingCompiled }
     let modules = try findModules(first)
+    if !options.targets.isEmpty { try noteReproduction(first, modules) }
     try applyDiff()
     report("building it with the change")
     try runBuild(phase: 2)
@@ -216,6 +217,32 @@ package final class PatchBuilder {
       }
     }
     return modules
+  }
+
+  /// Says of each target how much of its code this build makes.
+  private func noteReproduction(_ log: BuildLog, _ modules: [LinkedModule]) throws(PatchBuildError) {
+    report("comparing the targets with the build")
+    var latest: [String: String] = [:]
+    for record in log.records where record.kind == .compile { latest[record.output] = record.kept }
+    var counts = modules.map { _ in (same: 0, all: 0) }
+    for kept in latest.values.sorted() where Files.exists(kept) {
+      let table: AtomTable
+      let file = try object(kept)
+      do throws(ELFError) { table = try AtomTable(file) } catch { throw .file(kept, error) }
+      for (index, module) in modules.enumerated() {
+        let (same, all) = module.functions(of: table)
+        // Objects of another program have names in common with this one, main at least.
+        guard same * 2 > all else { continue }
+        counts[index].same += same
+        counts[index].all += all
+      }
+    }
+    for (module, count) in zip(modules, counts) {
+      let all = count.same == count.all
+      notes.append(
+        "\(module.name): \(all ? "all" : "\(count.same) of") \(count.all) functions have the code that this build makes"
+      )
+    }
   }
 
   private static func base(_ path: String) -> String {

@@ -6,6 +6,10 @@ package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case dataValue = "data-value"
     /// A variable, or a virtual table, that exists has another size.
     case dataSize = "data-size"
+    /// A variable that exists has a greater alignment.
+    case dataAlignment = "data-alignment"
+    /// A table of places in code, which something outside the file reads.
+    case sideTable = "side-table"
     /// A static variable is no more, and which one took its place is not clear.
     case dataRemoved = "data-removed"
     case threadLocalNew = "tls-new"
@@ -39,6 +43,8 @@ package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     switch rule {
     case .dataValue: "set the value in a callback of the patch, or use a new variable"
     case .dataSize: "leave the type as it is and keep what is new in a shadow variable"
+    case .dataAlignment: "leave the alignment as it is"
+    case .sideTable: "make the change in a function that has no entry there"
     case .dataRemoved: "keep the variable and its name"
     case .threadLocalNew, .threadLocalValue, .threadLocalSize:
       "use a shadow variable, with the thread as its key"

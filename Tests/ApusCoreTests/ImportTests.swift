@@ -16,7 +16,7 @@ import Testing
   /// Files outside of an architecture's folder that may name its types: each takes its choice by an `Architecture`.
   static let choices: Set = [
     "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/TextArchitecture.swift",
-    "ApusISA/RegisterFileLayout.swift", "ApusISA/CallFrameColumns.swift",
+    "ApusISA/RegisterFileLayout.swift", "ApusISA/InstructionLengths.swift", "ApusISA/CallFrameColumns.swift",
     "ApusProcess/GDBRemote/RemoteMachine.swift", "ApusProcess/Ptrace/PtraceMachine.swift",
     "ApusTrampoline/Lowering.swift",
   ]

@@ -82,8 +82,9 @@ def script(chosen, levels, limit, time, more):
                 before = shlex.join(["/job/apus", "record", "-o", "/tmp/trace", *options, "--"]) + " "
             lines += [
                 f"echo '     {program.name} {level}' $(cut -d. -f1 /proc/uptime)",
+                "start=$(cut -d. -f1 /proc/uptime)",
                 f"rm -f /tmp/trace; HARD_PACE={PACE} HARD_COUNTS=$PWD/{level}.counts timeout -s KILL {limit} {before}{command} "
-                f"> {level}.out 2> {level}.err < /dev/null; echo $? > {level}.status",
+                f"> {level}.out 2> {level}.err < /dev/null; echo $? $(($(cut -d. -f1 /proc/uptime) - start)) > {level}.status",
             ]
             if level != "untraced":
                 lines += [
@@ -115,13 +116,14 @@ class Recorded:
         return json.loads(self.ask(*arguments, *([] if arguments[0] == "replay" else ["--format", "json"])))
 
 
-def outcome(directory, level):
+def outcome(directory, level, limit):
     def read(name):
         with open(os.path.join(directory, f"{level}.{name}"), "rb") as file:
             return file.read()
 
-    status = int(read("status"))
-    return programs.Result(status, read("out"), read("err"), 0, status == 137)
+    status, seconds = (int(word) for word in read("status").split())
+    # A program that kills itself has the status of one whose time was over.
+    return programs.Result(status, read("out"), read("err"), 0, status == 137 and seconds >= limit)
 
 
 def check_addresses(program, rows, lossy):
@@ -168,8 +170,8 @@ def check_counts(tool, program, own, here, lossy):
         raise run.Failure("\n".join(["report counts", *lines]))
 
 
-def check(tool, program, here, level, directory):
-    untraced, traced = outcome(directory, "untraced"), outcome(directory, level)
+def check(tool, program, here, level, directory, limit):
+    untraced, traced = outcome(directory, "untraced", limit), outcome(directory, level, limit)
     said = traced.errors.decode(errors="replace").strip()
     if traced.timed_out:
         raise run.Failure(f"no end\n{said}")
@@ -262,7 +264,7 @@ def main():
                 continue
             for level in levels:
                 try:
-                    check(Recorded(options.apus, directory, level), program, native[program.name], level, directory)
+                    check(Recorded(options.apus, directory, level), program, native[program.name], level, directory, options.limit)
                     passed += 1
                     print(f"ok   {program.name:32} {level}", flush=True)
                 except (run.Failure, KeyError, TypeError, ValueError, OSError) as error:
