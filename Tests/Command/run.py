@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 import behaviour_ends  # noqa: E402
 import behaviour_gdb  # noqa: E402
 import behaviour_options  # noqa: E402
+import behaviour_patch  # noqa: E402
 import behaviour_processes  # noqa: E402
 import behaviour_registers  # noqa: E402
 import behaviour_remote  # noqa: E402
@@ -30,7 +31,7 @@ from sources import SOURCES  # noqa: E402
 
 GROUPS = [
     behaviour_ends, behaviour_options, behaviour_views, behaviour_processes, behaviour_registers, behaviour_remote,
-    behaviour_traces, behaviour_gdb,
+    behaviour_traces, behaviour_gdb, behaviour_patch,
 ]
 
 

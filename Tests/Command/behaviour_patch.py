@@ -1,0 +1,166 @@
+"""Live patches: built of a source tree, a diff and a command; looked at; held against binaries."""
+
+import difflib
+import json
+import os
+import subprocess
+
+from command import check, equal
+
+MAIN = """#include <stdio.h>
+#include "util.h"
+static int count;
+static int helper(int x) { static int calls; calls++; return x * 3 + calls; }
+__attribute__((noinline)) int work(int x) { count++; return helper(x) + util(x); }
+__attribute__((noinline)) static const char *name(int x) {
+  switch (x) { case 0: return "zero"; case 1: return "one"; case 2: return "two"; case 3: return "three"; default: return "many"; }
+}
+__attribute__((noinline)) int line(void) { return __LINE__; }
+int main(int argc, char **argv) { printf("%d %s %d\\n", work(argc), name(argc), line()); return 0; }
+"""
+UTIL = """#include "util.h"
+static int count;
+int table = 7;
+int util(int x) { return x + ++count + table; }
+"""
+MAKEFILE = """prog: main.o util.o
+\tcc -O2 -g -o prog main.o util.o
+%.o: %.c util.h
+\tcc -O2 -g -c $<
+"""
+
+
+class Tree:
+    """A source tree, and what its unpatched build makes."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.place = bench.file("-tree")
+        self.files = {"main.c": MAIN, "util.c": UTIL, "util.h": "int util(int);\n", "Makefile": MAKEFILE}
+        os.mkdir(self.place)
+        for file, text in self.files.items():
+            self.write(self.place, file, text)
+        self.binary = os.path.join(bench.file("-bin"), "prog")
+        os.mkdir(os.path.dirname(self.binary))
+        objects = [os.path.join(self.place, file) for file in ("main.c", "util.c")]
+        subprocess.run(["cc", "-O2", "-g", "-o", self.binary, *objects], check=True)
+
+    @staticmethod
+    def write(place, file, text):
+        with open(os.path.join(place, file), "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def diff(self, file, *changes):
+        """The path of a diff that replaces words of a file."""
+        text = self.files[file]
+        for old, new in changes:
+            check(text.count(old) == 1, old)
+            text = text.replace(old, new)
+        lines = difflib.unified_diff(
+            self.files[file].splitlines(True), text.splitlines(True), f"a/{file}", f"b/{file}")
+        path = self.bench.file(".diff")
+        self.write("/", path, "".join(lines))
+        return path
+
+    def build(self, diff, *options, status=0, err=(), command=("make",)):
+        """The patch's path, and the run."""
+        out = self.bench.file(".apatch")
+        run = self.bench.run("patch", "build", "--source", self.place, "--diff", diff, "-o", out, *options, "--", *command)
+        run.expect(status, err=err)
+        check(os.path.exists(out) == (status == 0), "the patch is there, or not, as it should")
+        return out, run
+
+    def inspect(self, path):
+        return json.loads(self.bench.run("patch", "inspect", path, "--format", "json").expect(0).out)
+
+
+def names(patch):
+    return sorted(function["name"] for function in patch["functions"])
+
+
+def test_a_patch_holds_what_changed(bench):
+    tree = Tree(bench)
+    before = {file: os.stat(os.path.join(tree.place, file)).st_mtime_ns for file in os.listdir(tree.place)}
+    diff = tree.diff("main.c", ("x * 3 + calls", "x * 5 + calls + util(2)"), ('"three"', '"drei"'))
+    path, run = tree.build(diff, "--target", tree.binary, err="functions have the code that this build makes")
+    patch = tree.inspect(path)
+    equal(names(patch), ["name", "work"])
+    equal(sorted(r["name"] for r in patch["references"]), ["calls.0", "count", "util"])
+    equal([r["file"] for r in patch["references"] if r["name"] == "count"], ["main.c"])
+    symbols = subprocess.run(["nm", tree.binary], check=True, capture_output=True, text=True).stdout.split("\n")
+    addresses = {line.split()[2]: int(line.split()[0], 16) for line in symbols if len(line.split()) == 3}
+    for function in patch["functions"]:
+        equal(function["address"], addresses[function["name"]], function["name"])
+    subprocess.run(["readelf", "-aW", path], check=True, stdout=subprocess.DEVNULL)
+    code = subprocess.run(["objdump", "-dr", path], check=True, capture_output=True, text=True).stdout
+    check("<work>:" in code and "<name>:" in code and "<main>:" not in code, code)
+    bench.run("patch", "check", path, tree.binary).expect(0)
+    equal({file: os.stat(os.path.join(tree.place, file)).st_mtime_ns for file in os.listdir(tree.place)}, before, "the tree")
+
+
+def test_lines_that_only_move_are_no_change(bench):
+    tree = Tree(bench)
+    diff = tree.diff("main.c", ("{ count++;", "{\n  count += 2;\n"), ("return helper(x) + util(x); }", "return helper(x) + util(x);\n}"))
+    equal(names(tree.inspect(tree.build(diff)[0])), ["work"])
+
+
+def test_what_must_not_change_is_refused(bench):
+    tree = Tree(bench)
+    diff = tree.diff("util.c", ("table = 7", "table = 8"))
+    tree.build(diff, status=1, err=["util.o", "table", "data-value", "callback"])
+    diff = tree.diff("main.c", ("static int calls;", "static int calls[4];"), ("calls++; return x * 3 + calls", "calls[0]++; return x * 3 + calls[x]"))
+    tree.build(diff, status=1, err=["calls", "data-size", "shadow variable"])
+
+
+def test_compiling_and_linking_in_one_step(bench):
+    tree = Tree(bench)
+    diff = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))
+    command = ("sh", "-c", "cc -O2 -g main.c util.c -o prog")
+    path, _ = tree.build(diff, "--target", tree.binary, "--name", "fix", "--replace", command=command)
+    patch = tree.inspect(path)
+    equal((names(patch), patch["name"], patch["replace"]), (["util"], "fix", True))
+
+
+def test_a_stripped_target_is_known_by_its_code(bench):
+    tree = Tree(bench)
+    diff = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))
+    flags = "-O2 -g -ffunction-sections -fdata-sections -fno-section-anchors"
+    for file in ("main", "util"):
+        subprocess.run(["sh", "-c", f"cc {flags} -c {file}.c -o {tree.binary}-{file}.o"], cwd=tree.place, check=True)
+    objects = [f"{tree.binary}-main.o", f"{tree.binary}-util.o"]
+    subprocess.run(["cc", "-s", "-o", tree.binary, *objects], check=True)
+    equal(names(tree.inspect(tree.build(diff, "--target", tree.binary)[0])), ["util"])
+    subprocess.run(["sh", "-c", f"cc -O1 -s -o {tree.binary} main.c util.c"], cwd=tree.place, check=True)
+    tree.build(diff, "--target", tree.binary, status=1, err=["has no symbols", "give the file with its symbols"])
+
+
+def test_errors_of_building(bench):
+    tree = Tree(bench)
+    good = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))
+    tree.build(good, status=1, command=("false",), err="the build of the source as it is failed with status 1")
+    tree.build(good, status=1, command=("true",), err="compiled nothing that could be seen")
+    compiler = subprocess.run(["which", "cc"], check=True, capture_output=True, text=True).stdout.strip()
+    tree.build(good, status=1, command=("sh", "-c", f"{compiler} -o prog main.c util.c"), err="must find its compiler in PATH")
+    bad = tree.diff("util.c", ("x + ++count", "y + ++count"))
+    tree.build(bad, status=1, err=["the build with the change failed", "undeclared"])
+    other = bench.file(".diff")
+    tree.write("/", other, "--- a/util.c\n+++ b/util.c\n@@ -1,2 +1,2 @@\n-nothing like it\n+new\n there is\n")
+    tree.build(other, status=1, err="the diff does not apply")
+    comment = tree.diff("util.c", ("int table = 7;", "int table = 7; // seven"))
+    tree.build(comment, status=1, err="nothing to patch")
+    bench.run("patch", "build", "--source", tree.place, "--diff", good).expect(2, err="command")
+    bench.run("patch", "build", "--source", "/nowhere", "--diff", good, "--", "make").expect(2, err="no such directory")
+    tree.build(good, "--target", bench.path("calls"), status=1, err="the build makes no calls; it makes prog")
+
+
+def test_errors_of_looking(bench):
+    tree = Tree(bench)
+    path, _ = tree.build(tree.diff("util.c", ("x + ++count", "x * 2 + ++count")), "--target", tree.binary)
+    bench.run("patch", "check", path, bench.path("calls")).expect(1, err="does not fit")
+    other = Tree(bench)
+    subprocess.run(["cc", "-O1", "-o", other.binary, "main.c", "util.c"], cwd=other.place, check=True)
+    run = bench.run("patch", "check", path, other.binary).expect(1, err="does not fit")
+    check("build-id" in run.out and "FAIL" in run.out, run.out)
+    bench.run("patch", "inspect", tree.binary).expect(1, err="no object file")
+    bench.run("patch", "inspect", "/nowhere").expect(1, err="/nowhere")
+    bench.run("patch", "compare", path, bench.path("calls")).expect(1, err="no object file")
