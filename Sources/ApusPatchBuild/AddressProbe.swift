@@ -34,7 +34,7 @@ struct AddressProbe {
   /// What a plain reference of a function that stands at `start` came to be.
   private func value(_ reference: Reference, of function: Int, at start: Address) -> Address? {
     guard table.object.architecture == .x86_64 else { return nil }
-    let place = start + reference.place
+    let place = start &+ reference.place
     guard let bytes = try? module.image.bytes(at: place, count: 4) else { return nil }
     let field = bytes.enumerated().reduce(UInt32(0)) { $0 | UInt32($1.element) << UInt32(8 * $1.offset) }
     let signed = UInt64(bitPattern: Int64(Int32(bitPattern: field)))
@@ -47,7 +47,7 @@ struct AddressProbe {
       guard let relocation, case .atom(let atom, let offset) = reference.target else { return nil }
       let symbol = table.object.symbols[Int(relocation.symbol)]
       let base = symbol.kind == .section ? 0 : Int64(symbol.value)
-      let bias = Int64(table.atoms[atom].range.lowerBound) + offset - base - relocation.addend
+      let bias = Int64(table.atoms[atom].range.lowerBound) &+ offset &- base &- relocation.addend
       return place &+ signed &+ UInt64(bitPattern: bias)
     case 10: return UInt64(field)  // 32
     case 11: return signed  // 32S

@@ -184,7 +184,7 @@ package struct AtomTable {
     let contents = object.sections[section]
     var start = offset
     var end = contents.size
-    if contents.holdsStrings {
+    if contents.holdsStrings, contents.hasContents {
       if let zero = contents.bytes[Int(offset)...].firstIndex(of: 0) { end = UInt64(zero) + 1 }
     } else {
       start = offset / contents.entrySize * contents.entrySize

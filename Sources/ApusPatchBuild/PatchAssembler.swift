@@ -273,16 +273,16 @@ package struct PatchAssembler {
       // code's.
       let isInPatch = part.places[atom] != nil && (isBranch || offset != 0 || !part.replaced.contains(atom))
       if isInPatch, let place = part.places[atom] {
-        if let symbol = part.symbols[atom] { return (symbol, relocation.addend + distance) }
+        if let symbol = part.symbols[atom] { return (symbol, relocation.addend &+ distance) }
         guard let section = part.sections[after.atoms[atom].section] else { return (0, relocation.addend) }
-        return (section.symbol, relocation.addend + distance + Int64(place.offset))
+        return (section.symbol, relocation.addend &+ distance &+ Int64(place.offset))
       }
       guard let found = try existing(atom, part.comparison, modules[module]) else {
         throw .notThere(function: part.comparison.describe(after, atom), module: modules[module].name)
       }
       let kind = original.kind == .section ? after.symbol(of: atom)?.kind ?? .none : original.kind
       return (
-        reference(.module, modules[module].place(found, module: module), kind), relocation.addend + distance
+        reference(.module, modules[module].place(found, module: module), kind), relocation.addend &+ distance
       )
     }
   }

@@ -38,7 +38,7 @@ package struct ObjectSection: Sendable, Hashable {
   package var isCode: Bool { isAllocated && flags & SectionFlag.execute != 0 }
   package var isWritable: Bool { flags & SectionFlag.write != 0 }
   package var isThreadLocal: Bool { flags & SectionFlag.threadLocal != 0 }
-  package var hasContents: Bool { type != SectionType.noBits }
+  package var hasContents: Bool { type != SectionType.noBits && type != SectionType.null }
   /// Strings that a linker may merge.
   package var holdsStrings: Bool {
     let both = SectionFlag.merge | SectionFlag.strings
@@ -75,6 +75,10 @@ package struct ObjectFile: Sendable {
     sections = []
     sections.reserveCapacity(image.sections.count)
     for section in image.sections {
+      guard !section.isAllocated || section.alignment <= 1 << 20 && section.alignment.nonzeroBitCount <= 1
+      else {
+        throw ELFError(.malformed("an alignment of \(section.alignment)"), in: section.name)
+      }
       let isKept = section.isAllocated && !section.isNoBits
       sections.append(
         ObjectSection(
@@ -84,6 +88,11 @@ package struct ObjectFile: Sendable {
     }
     for (index, group) in groups.enumerated() {
       for member in group.members { sections[member].group = index }
+    }
+    for symbol in symbols {
+      if let section = symbol.section, symbol.value > image.sections[section].size {
+        throw ELFError(.malformed("symbol \(symbol.name) is beyond its section's end"), in: "symbol table")
+      }
     }
     for section in image.sections where section.type == SectionType.rel {
       throw ELFError(.malformed("relocations without addends"), in: section.name)
