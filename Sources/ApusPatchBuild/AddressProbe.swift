@@ -39,7 +39,8 @@ struct AddressProbe {
     let field = bytes.enumerated().reduce(UInt32(0)) { $0 | UInt32($1.element) << UInt32(8 * $1.offset) }
     let signed = UInt64(bitPattern: Int64(Int32(bitPattern: field)))
     switch reference.type {
-    case 2:  // PC32: relative to the end of the instruction, which the distance in the table's offset has taken out.
+    case 2:
+      // PC32: relative to the end of the instruction, which the distance in the table's offset has taken out.
       let relocation = table.object.sections[table.atoms[function].section]
         .relocations(in: table.atoms[function].range).first {
           $0.offset - table.atoms[function].range.lowerBound == reference.place

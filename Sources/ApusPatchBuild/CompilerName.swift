@@ -38,10 +38,14 @@ package struct CompilerName: Sendable, Hashable {
     var index = 0
     while index < bytes.count {
       var end = index + 1
-      if bytes[index] == UInt8(ascii: "E") || bytes[index] == UInt8(ascii: "t") && result.last == UInt8(ascii: "U") {
+      if bytes[index] == UInt8(ascii: "E")
+        || bytes[index] == UInt8(ascii: "t") && result.last == UInt8(ascii: "U")
+      {
         while isDigit(end) { end += 1 }
         // (`E_0` is not that, but the number of a local thing, unless a lambda's parameters end here.)
-        if end < bytes.count, bytes[end] == UInt8(ascii: "_"), isInLambda || end > index + 1 || !isDigit(end + 1) {
+        if end < bytes.count, bytes[end] == UInt8(ascii: "_"),
+          isInLambda || end > index + 1 || !isDigit(end + 1)
+        {
           isInLambda = false
           result += [bytes[index], UInt8(ascii: "#")]
           index = end + 1

@@ -118,7 +118,9 @@ package struct ObjectComparison {
       guard offset == other else { return false }
       // What is never written is what it holds; its name and address do not matter, unless other files know them: then a
       // change is refused.
-      if before.atoms[a].kind.isConstant, after.atoms[b].kind.isConstant, !isShared(before, a), !isShared(after, b) {
+      if before.atoms[a].kind.isConstant, after.atoms[b].kind.isConstant, !isShared(before, a),
+        !isShared(after, b)
+      {
         return holdsSame(a, b)
       }
       return matching.new[a] == b
