@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 sys.dont_write_bytecode = True
 import arm64  # noqa: E402
 import debugger  # noqa: E402
+import exceptions  # noqa: E402
 import far  # noqa: E402
 import lua  # noqa: E402
 import machine  # noqa: E402
@@ -30,7 +31,7 @@ def tests(options):
     for arch in ["arm64", "ppc64le"]:
         for test in machine.TESTS:
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch)
-        for test in remote.TESTS + far.REMOTE + debugger.REMOTE:
+        for test in remote.TESTS + far.REMOTE + debugger.REMOTE + exceptions.REMOTE:
             yield f"{arch}_{test.__name__[5:]}", lambda arch=arch, test=test: test(arch, options.apus)
     for test in arm64.TESTS + far.TESTS + lua.TESTS + shared.TESTS + debugger.TESTS:
         yield f"arm64_{test.__name__[5:]}", lambda test=test: test(options.apus, options.apus_arm64)
