@@ -62,7 +62,7 @@ extension PtraceTracer {
   /// - Returns: the raw wait status.
   /// - Throws: `gone` when the thread has ended without telling us: a process's first thread does, when all are killed.
   func awaitStop(_ thread: ThreadID) throws(TraceError) -> Int32 {
-    var patience = 20
+    var patience = 1
     while true {
       _ = childEvents.take()
       if let (_, status) = try collect(thread) { return status }
