@@ -27,11 +27,10 @@ package struct Apus: ParsableCommand {
   package static func main() {
     // Under a compiler's name: it stands in front of that one while a patch is built.
     let called = CommandLine.arguments.first ?? ""
-    if let base = called.split(separator: "/").last,
-      CompilerWrapper.isCompiler(String(base)) || base.hasPrefix("c9"),
-      let wrapper = CompilerWrapper(name: called, words: Array(CommandLine.arguments.dropFirst()))
+    if CompilerWrapper.isCompiler(called.split(separator: "/").last.map(String.init) ?? ""),
+      let status = CompilerWrapper.run(name: called, words: Array(CommandLine.arguments.dropFirst()))
     {
-      Glibc.exit(wrapper.run())
+      Glibc.exit(status)
     }
     // A limit on file sizes is an error of write like any other. (Programs are started with what we found.)
     _ = unsafe signal(SIGXFSZ, SIG_IGN)

@@ -20,7 +20,8 @@ struct AddressProbe {
         if case .atom(let target, _) = $0.target { return target == atom }
         return false
       }
-      guard !references.isEmpty, let symbol = module.symbol(ofFunction: function, in: table) else { continue }
+      let symbols = references.isEmpty ? [] : module.symbols(ofFunction: function, in: table)
+      guard symbols.count == 1, let symbol = symbols.first else { continue }
       for reference in references {
         guard case .atom(_, let offset) = reference.target,
           let address = value(reference, of: function, at: symbol.address)

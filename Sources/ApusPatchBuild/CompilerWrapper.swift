@@ -23,48 +23,53 @@ package struct CompilerWrapper {
   }
 
   private let place: String
+  /// The real one.
   private let compiler: String
   private let name: String
   private let words: [String]
+  /// 1: the source as it is; 2: with the change.
   private let phase: Int
 
+  /// Does what a compiler is asked for, if a patch is being built; nil if none is.
+  ///
   /// - Parameters:
   ///   - name: the compiler's, as it was called.
   ///   - words: what follows it.
-  package init?(name: String, words: [String]) {
-    guard let place = ProcessEnvironment.value(Self.variable) else { return nil }
+  /// - Returns: the exit status.
+  package static func run(name: String, words: [String]) -> Int32? {
+    guard let place = ProcessEnvironment.value(variable) else { return nil }
     let directory = "\(place)/\(Names.compilers)"
-    let path = (ProcessEnvironment.value("PATH") ?? "/usr/bin:/bin").split(separator: ":").map(String.init)
     let base = name.split(separator: "/").last.map(String.init) ?? name
     guard
-      let compiler = path.filter({ $0 != directory }).map({ "\($0)/\(base)" }).first(
-        where: Files.isExecutable)
-    else { return nil }
-    self.place = place
-    self.compiler = compiler
-    self.name = base
-    self.words = words
-    phase = (try? WholeFile.text("\(place)/\(Names.phase)")).flatMap { Int($0) } ?? 1
-  }
-
-  /// Does what was asked for. Returns the exit status.
-  package func run() -> Int32 {
-    let command = CompilerCommand(words)
+      let compiler = searchPath.filter({ $0 != directory }).map({ "\($0)/\(base)" })
+        .first(where: Files.isExecutable)
+    else { return complain(base, "PATH has no such compiler", status: 127) }
     do throws(SystemError) {
-      switch command.purpose {
-      case .other: return become(words)
-      case .compile: return try compile(words, to: command.output)
-      case .link where command.sources.isEmpty || isProbe(command): return try link(words, command)
-      case .link: return try compileAndLink(command)
+      guard let phase = Int(try WholeFile.text("\(place)/\(Names.phase)")) else {
+        return complain(base, "\(place) is no place where a patch is built")
       }
-    } catch {
-      return fail("\(error)")
-    }
+      return try CompilerWrapper(place: place, compiler: compiler, name: base, words: words, phase: phase)
+        .run()
+    } catch { return complain(base, "\(error)") }
   }
 
-  private func fail(_ what: String) -> Int32 {
+  private static var searchPath: [String] {
+    (ProcessEnvironment.value("PATH") ?? "/usr/bin:/bin").split(separator: ":").map(String.init)
+  }
+
+  private static func complain(_ name: String, _ what: String, status: Int32 = 1) -> Int32 {
     Terminal.error.write("apus: error: \(name): \(what)\n")
-    return 1
+    return status
+  }
+
+  private func run() throws(SystemError) -> Int32 {
+    let command = CompilerCommand(words)
+    switch command.purpose {
+    case .other: throw ChildProcess.replaceSelf(path: compiler, [compiler] + words)
+    case .compile: return try compile(words, to: command.output)
+    case .link where command.sources.isEmpty || isProbe(command): return try link(words, command)
+    case .link: return try compileAndLink(command)
+    }
   }
 
   /// Programs that configure scripts try.
@@ -74,10 +79,6 @@ package struct CompilerWrapper {
       return base.hasPrefix("conftest") || base.hasPrefix("testfile") || base.hasPrefix("autotest")
         || words[index].contains("CMakeFiles/CMakeTmp") || words[index].contains("meson-private")
     }
-  }
-
-  private func become(_ words: [String]) -> Int32 {
-    fail("\(ChildProcess.replaceSelf(path: compiler, [compiler] + words))")
   }
 
   private func execute(_ words: [String]) throws(SystemError) -> Int32 {
@@ -91,7 +92,7 @@ package struct CompilerWrapper {
   private func compile(_ words: [String], to output: String) throws(SystemError) -> Int32 {
     let output = try absolute(output)
     // The object of the first build has a second name: it must not be written over.
-    if phase > 1, Files.exists(output) { try? FileDescriptor.unlink(output) }
+    if phase > 1, output != "/dev/null", Files.exists(output) { try FileDescriptor.unlink(output) }
     let status = try execute(words + flags)
     guard status == 0, Files.exists(output), output != "/dev/null" else { return status }
     let kept = try keep(output)
@@ -156,19 +157,18 @@ extension CompilerWrapper {
   package static func install(in place: String, apus: String) throws(SystemError) {
     let directory = "\(place)/\(Names.compilers)"
     try Files.makeDirectory(directory)
-    var names: Set<String> = ["cc", "c++", "c99", "c89", "gcc", "g++", "clang", "clang++"]
-    for path in (ProcessEnvironment.value("PATH") ?? "/usr/bin:/bin").split(separator: ":") {
-      names.formUnion(Files.names(in: String(path)).filter(isCompiler))
-    }
+    // Only what is there: builds choose their compiler by what they find.
+    var names: Set<String> = []
+    for path in searchPath { names.formUnion(Files.names(in: path).filter(isCompiler)) }
     for name in names.sorted() { try Files.link(symbolic: "\(directory)/\(name)", to: apus) }
   }
 
-  /// gcc, x86_64-linux-gnu-gcc-12, clang++, clang-21 …
+  /// gcc, x86_64-linux-gnu-gcc-12, clang++, clang-21, c99 …
   package static func isCompiler(_ name: String) -> Bool {
     var parts = name.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
     if let last = parts.last, parts.count > 1, last.allSatisfy({ $0.isNumber || $0 == "." }) {
       parts.removeLast()
     }
-    return ["gcc", "g++", "cc", "c++", "clang", "clang++"].contains(parts.last ?? "")
+    return ["gcc", "g++", "cc", "c++", "c89", "c99", "clang", "clang++"].contains(parts.last ?? "")
   }
 }

@@ -107,23 +107,27 @@ package struct LinkedModule {
     return here == there
   }
 
-  /// The symbol that a function of an object file became: of several of its name the one with its code.
-  package func symbol(ofFunction function: Int, in table: AtomTable) -> Symbol? {
-    guard let symbol = table.symbol(of: function) else { return nil }
-    let candidates = symbols(
-      named: symbol.name, isLocal: symbol.binding == .local, file: table.object.sourceName)
-    return candidates.first { hasCode(of: function, in: table, at: $0.address) }
+  /// The symbols that a function of an object file may have become: those of its name with its code, one for each place.
+  package func symbols(ofFunction function: Int, in table: AtomTable) -> [Symbol] {
+    var places: Set<Address> = []
+    return named(function, in: table).filter {
+      hasCode(of: function, in: table, at: $0.address) && places.insert($0.address).inserted
+    }
+  }
+
+  /// Those of its name, whatever their code.
+  package func named(_ function: Int, in table: AtomTable) -> [Symbol] {
+    guard let symbol = table.symbol(of: function) else { return [] }
+    return symbols(named: symbol.name, isLocal: symbol.binding == .local, file: table.object.sourceName)
   }
 
   /// How many functions of an object file the module has by name, and of how many the code is the same.
   package func functions(of table: AtomTable) -> (same: Int, all: Int) {
     var result = (same: 0, all: 0)
     for atom in table.atoms.indices where table.atoms[atom].kind == .code {
-      guard let symbol = table.symbol(of: atom), symbol.isFunction,
-        !symbols(named: symbol.name, isLocal: symbol.binding == .local, file: table.object.sourceName).isEmpty
-      else { continue }
+      guard table.symbol(of: atom)?.isFunction ?? false, !named(atom, in: table).isEmpty else { continue }
       result.all += 1
-      if self.symbol(ofFunction: atom, in: table) != nil { result.same += 1 }
+      if !symbols(ofFunction: atom, in: table).isEmpty { result.same += 1 }
     }
     return result
   }

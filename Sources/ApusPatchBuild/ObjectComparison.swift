@@ -84,7 +84,7 @@ package struct ObjectComparison {
     guard before.object.symbols.count > 1 else { return true }
     return before.atoms.indices.contains { atom in
       before.atoms[atom].kind == .code && before.symbol(of: atom)?.isFunction ?? false
-        && module.symbol(ofFunction: atom, in: before) != nil
+        && !module.symbols(ofFunction: atom, in: before).isEmpty
     }
   }
 
@@ -171,16 +171,13 @@ package struct ObjectComparison {
   private mutating func findChanges() {
     var reasons: [Int: [Reason]] = [:]
     var hotParts: [Int: Int] = [:]
+    var byName: [String: Int] = [:]
+    for (index, atom) in after.atoms.enumerated() where atom.kind == .code {
+      for symbol in atom.symbols { byName[after.object.symbols[symbol].name] = index }
+    }
     for new in after.atoms.indices where after.atoms[new].kind == .code {
       guard let symbol = after.symbol(of: new), symbol.isFunction else { continue }
-      if let hot = CompilerName(symbol.name).hotPart,
-        let parent = after.atoms.indices.first(where: {
-          after.atoms[$0].kind == .code
-            && after.atoms[$0].symbols.contains { after.object.symbols[$0].name == hot }
-        })
-      {
-        hotParts[new] = parent
-      }
+      if let hot = CompilerName(symbol.name).hotPart, let parent = byName[hot] { hotParts[new] = parent }
       guard let old = matching.old[new] else { continue }
       var found: [Reason] = []
       if let difference = firstDifference(old, new) { found.append(difference) }

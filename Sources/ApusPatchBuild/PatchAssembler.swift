@@ -90,6 +90,8 @@ package struct PatchAssembler {
   /// What of one object file goes into the patch.
   private struct Part {
     var comparison: ObjectComparison
+    /// The changed functions that the module has.
+    var changes: [ObjectComparison.Change] = []
     /// Atoms of the new file.
     var atoms: Set<Int> = []
     /// Of an atom in the patch: the number of its section, and where it begins there.
@@ -110,7 +112,9 @@ package struct PatchAssembler {
     func include(_ atom: Int) {
       if part.atoms.insert(atom).inserted { waiting.append(atom) }
     }
-    for change in comparison.changes {
+    // (A function that is inlined everywhere, or that nobody calls, the linker may have left out.)
+    part.changes = comparison.changes.filter { !module.named($0.old, in: comparison.before).isEmpty }
+    for change in part.changes {
       change.atoms.forEach(include)
       part.replaced.insert(change.atoms[0])
     }
@@ -153,7 +157,11 @@ package struct PatchAssembler {
     let candidates = module.symbols(
       named: name.name, isLocal: name.binding == .local, file: before.object.sourceName)
     if before.atoms[old].kind == .code {
-      if let found = module.symbol(ofFunction: old, in: before) { return found }
+      let found = module.symbols(ofFunction: old, in: before)
+      if found.count == 1 { return found[0] }
+      guard found.isEmpty else {
+        throw .ambiguous(symbol: name.name, module: module.name, count: found.count)
+      }
       return candidates.count == 1 ? candidates[0] : nil
     }
     if candidates.count > 1 {
@@ -183,6 +191,13 @@ package struct PatchAssembler {
       (after.atoms[$0].section, after.atoms[$0].range.lowerBound, $0)
         < (after.atoms[$1].section, after.atoms[$1].range.lowerBound, $1)
     }) {
+      // An inline function or a variable that another file has brought already.
+      if let symbol = after.symbol(of: atom), symbol.binding != .local,
+        let known = exported[Named(module: module, name: symbol.name)]
+      {
+        part.symbols[atom] = known
+        continue
+      }
       let original = after.atoms[atom].section
       let source = after.object.sections[original]
       if part.sections[original] == nil {
@@ -204,11 +219,7 @@ package struct PatchAssembler {
         symbol.value = offset + (symbol.value - after.atoms[atom].range.lowerBound)
         if symbol.binding != .local { symbol.binding = .global }
         if part.symbols[atom] == nil { part.symbols[atom] = symbols.count }
-        if symbol.binding != .local {
-          let key = Named(module: module, name: symbol.name)
-          guard exported[key] == nil else { continue }
-          exported[key] = symbols.count
-        }
+        if symbol.binding != .local { exported[Named(module: module, name: symbol.name)] = symbols.count }
         symbols.append(symbol)
       }
     }
@@ -271,10 +282,9 @@ package struct PatchAssembler {
       let distance = (isSection ? 0 : Int64(original.value)) - start
       // The address of a function that is replaced stays what it was: the program may compare it. Places inside are the new
       // code's.
-      let isInPatch = part.places[atom] != nil && (isBranch || offset != 0 || !part.replaced.contains(atom))
-      if isInPatch, let place = part.places[atom] {
-        if let symbol = part.symbols[atom] { return (symbol, relocation.addend &+ distance) }
-        guard let section = part.sections[after.atoms[atom].section] else { return (0, relocation.addend) }
+      let isWanted = isBranch || offset != 0 || !part.replaced.contains(atom)
+      if isWanted, let symbol = part.symbols[atom] { return (symbol, relocation.addend &+ distance) }
+      if isWanted, let place = part.places[atom], let section = part.sections[after.atoms[atom].section] {
         return (section.symbol, relocation.addend &+ distance &+ Int64(place.offset))
       }
       guard let found = try existing(atom, part.comparison, modules[module]) else {
@@ -358,12 +368,16 @@ package struct PatchAssembler {
   }
 
   private mutating func replace(_ part: Part, _ module: Int) throws(AssemblyError) {
-    for change in part.comparison.changes {
-      let atom = change.atoms[0]
-      guard let symbol = part.symbols[atom] else { continue }
-      guard let old = modules[module].symbol(ofFunction: change.old, in: part.comparison.before) else {
-        throw .notThere(function: change.name, module: modules[module].name)
+    for change in part.changes {
+      guard let symbol = part.symbols[change.atoms[0]] else { continue }
+      let name = modules[module].name
+      let candidates = modules[module].symbols(ofFunction: change.old, in: part.comparison.before)
+      guard let old = candidates.first else { throw .notThere(function: change.name, module: name) }
+      guard candidates.count == 1 else {
+        throw .ambiguous(symbol: change.name, module: name, count: candidates.count)
       }
+      // An inline function that several files have is one.
+      if functions.contains(where: { $0.symbol == symbol && $0.old.module == module }) { continue }
       functions.append(
         PatchObject.Function(
           symbol: symbol, old: modules[module].place(old, module: module),

@@ -108,9 +108,15 @@ package final class PatchBuilder {
   private func run(_ command: [String], in directory: String?, to output: String) throws(PatchBuildError)
     -> Int32
   {
-    try lifting { () throws(SystemError) in
+    do throws(SystemError) {
       let log = try FileDescriptor.open(output, flags: FileDescriptor.writeAnew)
       return try ChildProcess(command, directory: directory, output: log.rawValue).wait().status
+    } catch {
+      let packages = ["patch": "patch", "diff": "diffutils", "cp": "coreutils"]
+      if error.errno == .noSuchFile, let package = packages[error.context] {
+        throw .noTool(error.context, package: package)
+      }
+      throw .system(error)
     }
   }
 
@@ -142,9 +148,11 @@ package final class PatchBuilder {
 
   private func applyDiff() throws(PatchBuildError) {
     report("applying the diff")
-    let text = try lifting { () throws(SystemError) in try WholeFile.text(options.diff) }
+    // (As bytes: sources may have other encodings than UTF-8.)
+    let bytes = try lifting { () throws(SystemError) in try WholeFile.bytes(options.diff) }
+    let text = String(decoding: bytes, as: UTF8.self)
     let diff = "\(place)/change.diff"
-    try lifting { () throws(SystemError) in try Files.write(Array(text.utf8), to: diff) }
+    try lifting { () throws(SystemError) in try Files.write(bytes, to: diff) }
     let output = "\(place)/patch.log"
     func apply(_ strip: Int, _ more: [String]) throws(PatchBuildError) -> Int32 {
       try run(
@@ -193,12 +201,16 @@ package final class PatchBuilder {
     for record in log.records where record.kind == .link && !outputs.contains(record.output) {
       outputs.append(record.output)
     }
-    outputs = outputs.filter { isLinked($0) }
+    outputs = outputs.filter { Files.exists($0) }
     guard !outputs.isEmpty else { throw .nothingLinked }
-    // The second build links anew.
+    // The second build links anew, so all is read now.
     var modules: [LinkedModule] = []
     if options.targets.isEmpty {
-      for output in outputs { modules.append(try module(output)) }
+      for output in outputs {
+        let made = try module(output)
+        if made.image.type != .relocatable { modules.append(made) }
+      }
+      guard !modules.isEmpty else { throw .nothingLinked }
       return modules
     }
     for target in options.targets {
@@ -227,7 +239,7 @@ package final class PatchBuilder {
     var counts = modules.map { _ in (same: 0, all: 0) }
     for kept in latest.values.sorted() where Files.exists(kept) {
       let table: AtomTable
-      let file = try object(kept)
+      let file = try object(try contents(kept), kept)
       do throws(ELFError) { table = try AtomTable(file) } catch { throw .file(kept, error) }
       for (index, module) in modules.enumerated() {
         let (same, all) = module.functions(of: table)
@@ -249,15 +261,8 @@ package final class PatchBuilder {
     path.split(separator: "/").last.map(String.init) ?? path
   }
 
-  private func isLinked(_ path: String) -> Bool {
-    guard let bytes = try? WholeFile.bytes(path), let image = try? ELFImage(source: bytes) else {
-      return false
-    }
-    return image.type == .executable || image.type == .shared
-  }
-
   private func module(_ path: String) throws(PatchBuildError) -> LinkedModule {
-    let bytes = try lifting { () throws(SystemError) in try WholeFile.bytes(path) }
+    let bytes = try contents(path)
     do throws(ELFError) { return try LinkedModule(path: path, image: ELFImage(source: bytes)) } catch {
       throw .file(path, error)
     }
@@ -265,8 +270,11 @@ package final class PatchBuilder {
 
   // MARK: What differs
 
-  private func object(_ path: String) throws(PatchBuildError) -> ObjectFile {
-    let bytes = try lifting { () throws(SystemError) in try WholeFile.bytes(path) }
+  private func contents(_ path: String) throws(PatchBuildError) -> [UInt8] {
+    try lifting { () throws(SystemError) in try WholeFile.bytes(path) }
+  }
+
+  private func object(_ bytes: [UInt8], _ path: String) throws(PatchBuildError) -> ObjectFile {
     do throws(ELFError) { return try ObjectFile(bytes: bytes) } catch { throw .file(path, error) }
   }
 
@@ -283,14 +291,13 @@ package final class PatchBuilder {
     }
     var changes: [PatchAssembler.Changes] = []
     for (output, kept) in second {
+      // (What configure scripts compile is gone by now.)
       guard Files.exists(kept) else { continue }
-      let after = try object(kept)
-      let before: ObjectFile
-      if let old = first[output], Files.exists(old) {
-        before = try object(old)
-      } else {
-        before = ObjectFile(emptyFor: after.architecture)
-      }
+      let new = try contents(kept)
+      let old = try first[output].map { path throws(PatchBuildError) in try contents(path) }
+      guard new != old else { continue }
+      let after = try object(new, kept)
+      let before = if let old { try object(old, output) } else { ObjectFile(emptyFor: after.architecture) }
       let name = output.hasPrefix(tree + "/") ? String(output.dropFirst(tree.count + 1)) : output
       do throws(ELFError) {
         let comparison = try ObjectComparison(before: before, after: after)
@@ -306,7 +313,6 @@ package final class PatchBuilder {
     guard let architecture = modules.first?.image.architecture else { throw .nothingLinked }
     var assembler = PatchAssembler(architecture)
     var refusals: [(file: String, refusal: Refusal)] = []
-    var count = 0
     for module in modules {
       let own = changes.filter { $0.comparison.belongs(to: module) }
       for (file, comparison) in own {
@@ -316,12 +322,11 @@ package final class PatchBuilder {
         }
       }
       guard refusals.isEmpty, own.contains(where: { !$0.comparison.changes.isEmpty }) else { continue }
-      count += own.reduce(0) { $0 + $1.comparison.changes.count }
       do throws(AssemblyError) { try assembler.add(own, to: module) } catch { throw .assembly(error) }
     }
     guard refusals.isEmpty else { throw .refused(refusals) }
-    guard count > 0 else { throw .nothingChanged }
-    return BuiltPatch(
-      object: assembler.finish(name: options.name, isReplacement: options.isReplacement), notes: notes)
+    let object = assembler.finish(name: options.name, isReplacement: options.isReplacement)
+    guard !object.functions.isEmpty else { throw .nothingChanged }
+    return BuiltPatch(object: object, notes: notes)
   }
 }

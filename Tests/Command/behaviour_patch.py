@@ -134,6 +134,55 @@ def test_a_stripped_target_is_known_by_its_code(bench):
     tree.build(diff, "--target", tree.binary, status=1, err=["has no symbols", "give the file with its symbols"])
 
 
+def test_an_inline_function_of_several_files_is_replaced_once(bench):
+    tree = Tree(bench)
+    inline = "__attribute__((noinline)) inline int shared(int x) { return x * 3; }\n"
+    files = {
+        "main.c": "#include <stdio.h>\n#include \"util.h\"\nint main(int c, char **v) { printf(\"%d\\n\", shared(c) + util(c)); return 0; }\n",
+        "util.c": "#include \"util.h\"\nint util(int x) { return shared(x) + 1; }\n",
+        "util.h": inline + "int util(int);\n",
+        "Makefile": MAKEFILE.replace("cc -O2 -g -c", "c++ -x c++ -O2 -g -c").replace("cc -O2", "c++ -O2"),
+    }
+    tree.files = files
+    for file, text in files.items():
+        tree.write(tree.place, file, text)
+    patch = tree.inspect(tree.build(tree.diff("util.h", ("x * 3", "x * 5 + 1")))[0])
+    equal(names(patch), ["_Z6sharedi"])
+    equal(patch["added"], [])
+
+
+def test_calls_are_of_new_code_and_addresses_of_old(bench):
+    tree = Tree(bench)
+    text = MAIN.replace("int main(", "int (*chosen)(int);\n__attribute__((noinline)) int caller(int x) { return work(x) + 1; }\n"
+                        "__attribute__((noinline)) void choose(void) { chosen = work; }\nint main(").replace(
+        "printf(", "choose(); chosen(caller(2)); printf(")
+    tree.files["main.c"] = text
+    tree.write(tree.place, "main.c", text)
+    changed = ("count++;", "count += 2;")
+    for more, wanted in ((("work(x) + 1", "work(x) + 3"), False), (("chosen = work", "chosen = count ? work : 0"), True)):
+        path, _ = tree.build(tree.diff("main.c", changed, more))
+        patch = tree.inspect(path)
+        check("work" in names(patch) and len(names(patch)) == 2, names(patch))
+        equal("work" in [r["name"] for r in patch["references"]], wanted, f"{more}: the old function's address is referred to")
+
+
+def test_two_functions_that_nothing_tells_apart(bench):
+    tree = Tree(bench)
+    same = "#include \"util.h\"\n__attribute__((noinline)) static int twin(int x) { return x * 7; }\n"
+    tree.files = {
+        "main.c": "#include \"util.h\"\nint main(int c, char **v) { return util(c); }\n",
+        "util.h": "int util(int); int other(int);\n",
+        "util.c": same + "int util(int x) { return twin(x) + other(x); }\n",
+        "sub/util.c": same + "int other(int x) { return twin(x) + 2; }\n",
+        "Makefile": "prog: main.o util.o sub/util.o\n\tcc -O2 -o prog main.o util.o sub/util.o\n"
+                    "%.o: %.c util.h\n\tcd $(dir $@) && cc -O2 -I$(CURDIR) -c $(notdir $<)\n",
+    }
+    os.mkdir(os.path.join(tree.place, "sub"))
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    tree.build(tree.diff("util.c", ("x * 7", "x * 9")), status=1, err=["twin", "cannot be told"])
+
+
 def test_errors_of_building(bench):
     tree = Tree(bench)
     good = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))
