@@ -44,7 +44,8 @@ let modules: [Module] = [
       "ApusLiveText",
       "ApusTraceFile", "CApusLinux", logging,
     ], tests: []),
-  Module(name: "ApusPatchObject", imports: ["ApusCore", "ApusELF", "ApusISA"], tests: []),
+  Module(
+    name: "ApusPatchObject", imports: ["ApusCore", "ApusELF", "ApusISA"], tests: ["ApusSystem"]),
   Module(
     name: "ApusPatchBuild", imports: ["ApusCore", "ApusELF", "ApusISA", "ApusPatchObject", "ApusSystem"],
     tests: []),

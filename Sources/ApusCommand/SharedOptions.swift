@@ -1,4 +1,7 @@
+internal import ApusCore
+internal import ApusELF
 internal import ApusReport
+internal import ApusSystem
 internal import ApusTraceFile
 package import ArgumentParser
 internal import Glibc
@@ -14,6 +17,19 @@ package struct TraceArgument: ParsableArguments {
     do throws(TraceReadError) { return try TraceReader(path: file) } catch {
       throw CommandFailure("\(error)")
     }
+  }
+}
+
+/// Opens an ELF file that a command was given; what is read of it is read when it is asked for.
+func openImage(_ path: String) throws -> ELFImage {
+  do {
+    let memory = try MappedMemory.file(path)
+    return try ELFImage(
+      source: unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory })
+  } catch let error as SystemError where error.errno == .invalidArgument {
+    throw CommandFailure("\(path): is empty, or no regular file")
+  } catch {
+    throw CommandFailure("\(error)".contains(path) ? "\(error)" : "\(path): \(error)")
   }
 }
 

@@ -1,7 +1,6 @@
 internal import ApusCore
 internal import ApusELF
 internal import ApusReport
-internal import ApusSystem
 package import ArgumentParser
 
 /// `apus sites`
@@ -19,15 +18,10 @@ package struct SitesCommand: ParsableCommand {
   package init() {}
 
   package func run() throws {
+    let image = try openImage(binary)
     let report: SiteReport
-    do {
-      let memory = try MappedMemory.file(binary)
-      let bytes = unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
-      report = try SiteReport.of(ELFImage(source: bytes), fileName: binary)
-    } catch let error as SystemError where error.errno == .invalidArgument {
-      throw CommandFailure("\(binary): is empty, or no regular file")
-    } catch {
-      throw CommandFailure("\(error)".contains(binary) ? "\(error)" : "\(binary): \(error)")
+    do throws(ELFError) { report = try SiteReport.of(image, fileName: binary) } catch {
+      throw CommandFailure("\(binary): \(error)")
     }
     let demangler = Demangler()
     let sink: TextSink

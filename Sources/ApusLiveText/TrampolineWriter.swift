@@ -223,16 +223,3 @@ package final class TrampolineWriter {
     do throws(LiveTextError) { return try body() } catch { throw .liveText(error) }
   }
 }
-
-extension Array {
-  /// The index of the first element for which `isBehind` holds, which it does for all that follow; the count if there is none.
-  fileprivate func partitioningIndex(_ isBehind: (Element) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-}

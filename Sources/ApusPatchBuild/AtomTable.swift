@@ -36,7 +36,7 @@ package struct AtomTable {
     for section in object.sections.indices { placeNameless(section, cuts[section]) }
     for (index, symbol) in object.symbols.enumerated() {
       guard let section = symbol.section, symbol.kind != .section, bySymbol[index] == nil,
-        let atom = atom(in: section, at: symbol.value, for: nil)
+        let atom = atom(in: section, at: symbol.value)
       else { continue }
       bySymbol[index] = (atom, Int64(symbol.value - atoms[atom].range.lowerBound))
     }
@@ -208,19 +208,12 @@ package struct AtomTable {
 
   // MARK: Finding
 
-  /// The atom at an offset; of a place behind the last byte, the atom that ends there. `symbol` is the section's own if the
-  /// reference is to the section.
-  private func atom(in section: Int, at offset: UInt64, for symbol: Int?) -> Int? {
+  /// The atom at an offset; of a place behind the last byte, the atom that ends there.
+  private func atom(in section: Int, at offset: UInt64) -> Int? {
     if let place = merged[MergedPlace(section: section, offset: offset)] { return place }
-    let candidates = bySection[section]
-    var low = 0
-    var high = candidates.count
-    while low < high {
-      let middle = (low + high) / 2
-      if atoms[candidates[middle]].range.lowerBound <= offset { low = middle + 1 } else { high = middle }
-    }
-    guard low > 0 else { return nil }
-    let found = candidates[low - 1]
+    let next = bySection[section].partitioningIndex { atoms[$0].range.lowerBound > offset }
+    guard next > 0 else { return nil }
+    let found = bySection[section][next - 1]
     return offset <= atoms[found].range.upperBound ? found : nil
   }
 
@@ -236,19 +229,15 @@ package struct AtomTable {
         : .absolute(Int64(bitPattern: symbol.value) &+ offset)
     }
     let offset = relocation.addend &+ (lengths?.bias(relocation, in: section) ?? 0)
-    // A table of distances counts from its own places, beyond the function that it is for.
-    let only = bySection[other].count == 1 && merged.isEmpty ? bySection[other].first : nil
-    if let atom = (offset >= 0 ? atom(in: other, at: UInt64(offset), for: number) : nil) ?? only
-      ?? nearest(other, offset)
-    {
+    if let atom = (offset >= 0 ? atom(in: other, at: UInt64(offset)) : nil) ?? nearest(other, offset) {
       return .atom(atom, offset: offset &- Int64(atoms[atom].range.lowerBound))
     }
     return .symbol(object.sections[other].name, offset: offset)
   }
 
-  /// The atom of a code section that a place beyond its ends is counted from: the first or the last.
+  /// The atom that a place beyond its section's ends is counted from: the first or the last. (A table of distances counts from
+  /// its own places, beyond the function that it is for.)
   private func nearest(_ section: Int, _ offset: Int64) -> Int? {
-    guard object.sections[section].isCode else { return nil }
-    return offset < 0 ? bySection[section].first : bySection[section].last
+    offset < 0 ? bySection[section].first : bySection[section].last
   }
 }

@@ -19,12 +19,15 @@ package struct LinkedModule {
 
   package private(set) var path: String
   package private(set) var image: ELFImage
-  package private(set) var buildID: [UInt8]
+  private var buildID: [UInt8]
   private var symbols: [Symbol] = []
   private var byName: [String: [Int]] = [:]
 
   /// The file's name without directories.
   package var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  /// What a patch says of it.
+  package var identity: PatchObject.Module { PatchObject.Module(name: name, buildID: buildID) }
 
   /// Reads the symbols of a file.
   package init(path: String, image: ELFImage) throws(ELFError) {

@@ -102,17 +102,15 @@ extension ObjectComparison {
 
   /// Names of one function, whose entry is one, that now are two.
   private mutating func judgeAliases() {
-    for old in before.atoms.indices
-    where before.atoms[old].kind == .code && before.atoms[old].symbols.count > 1 {
-      let names = before.atoms[old].symbols.map { before.object.symbols[$0].name }
-      // (Equal functions of this file only may have been made one; who called the other has changed, too.)
-      let now = after.object.symbols.indices.filter {
-        names.contains(after.object.symbols[$0].name) && after.object.symbols[$0].binding != .local
-      }
-      let places = Set(now.compactMap { after.atom(ofSymbol: $0)?.atom })
-      if places.count > 1 {
-        refuse(.alias, names[0], "\(names.joined(separator: " and ")) were one function and have one entry")
-      }
+    // (Equal functions of this file only may have been made one; who called the other has changed, too.)
+    var places: [String: Int] = [:]
+    for (index, symbol) in after.object.symbols.enumerated() where symbol.binding != .local {
+      if let place = after.atom(ofSymbol: index) { places[symbol.name] = place.atom }
+    }
+    for atom in before.atoms where atom.kind == .code && atom.symbols.count > 1 {
+      let names = atom.symbols.map { before.object.symbols[$0].name }
+      guard Set(names.compactMap { places[$0] }).count > 1 else { continue }
+      refuse(.alias, names[0], "\(names.joined(separator: " and ")) were one function and have one entry")
     }
   }
 

@@ -75,7 +75,7 @@ package struct PatchAssembler {
     }
     return PatchObject(
       architecture, name: name, isReplacement: isReplacement,
-      modules: modules.map { PatchObject.Module(name: $0.name, buildID: $0.buildID) }, sections: sections,
+      modules: modules.map(\.identity), sections: sections,
       symbols: order.map { symbols[$0] },
       functions: functions.map {
         PatchObject.Function(symbol: renumbered[$0.symbol], old: $0.old, reasons: $0.reasons)

@@ -40,22 +40,23 @@ package struct PatchCheck {
   }
 
   private mutating func findModule(_ module: PatchObject.Module, _ files: [LinkedModule]) {
-    let named = files.filter { $0.name == module.name }
-    let found = files.first { !module.buildID.isEmpty && $0.buildID == module.buildID } ?? named.first
+    let found =
+      files.first { !module.buildID.isEmpty && $0.identity.buildID == module.buildID }
+      ?? files.first { $0.name == module.name }
     modules.append(found)
     guard let found else { return note(false, "\(module.name): not among the files that were given") }
     guard found.image.architecture == patch.architecture else {
       return note(
         false, "\(found.path): is for \(found.image.architecture), the patch for \(patch.architecture)")
     }
+    let id = found.identity.buildID
     if module.buildID.isEmpty {
-      note(true, "\(module.name): no build-id to compare; its code is compared instead")
+      note(true, "\(module.name): no build-id to compare, only names and addresses")
+    } else if id == module.buildID {
+      note(true, "\(module.name): build-id \(Self.text(id))")
     } else {
-      note(
-        found.buildID == module.buildID,
-        "\(module.name): build-id \(Self.text(module.buildID))"
-          + (found.buildID == module.buildID
-            ? "" : ", but the file's is \(found.buildID.isEmpty ? "none" : Self.text(found.buildID))"))
+      let other = id.isEmpty ? "none" : Self.text(id)
+      note(false, "\(module.name): build-id \(Self.text(module.buildID)), but the file's is \(other)")
     }
   }
 

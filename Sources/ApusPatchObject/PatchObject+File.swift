@@ -49,7 +49,7 @@ extension PatchObject {
     var moduleRecords = ByteWriter()
     for module in modules {
       moduleRecords.append(place(module.name))
-      let id = module.buildID.prefix(24)
+      let id = module.buildID
       moduleRecords.append(UInt32(id.count))
       moduleRecords.append(contentsOf: id)
       moduleRecords.append(contentsOf: [UInt8](repeating: 0, count: 24 - id.count))

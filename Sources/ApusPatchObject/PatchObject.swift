@@ -11,12 +11,12 @@ package struct PatchObject: Sendable {
   package struct Module: Sendable, Hashable {
     /// The file's name, without directories.
     package var name: String
-    /// The GNU build-id; empty if it has none.
-    package var buildID: [UInt8]
+    /// The first 24 bytes, which are all that linkers make by themselves, of the GNU build-id; empty if it has none.
+    package let buildID: [UInt8]
 
     package init(name: String, buildID: [UInt8]) {
       self.name = name
-      self.buildID = buildID
+      self.buildID = Array(buildID.prefix(24))
     }
   }
 

@@ -75,6 +75,18 @@ package enum Files {
     try descriptor.writeFully(bytes)
   }
 
+  /// Puts a file in the place of what is there, whole: if it cannot be written, what was there stays.
+  package static func replace(_ path: String, with bytes: [UInt8]) throws(SystemError) {
+    let draft = "\(path).\(ProcessEnvironment.processID).new"
+    do throws(SystemError) {
+      try write(bytes, to: draft)
+      try FileDescriptor.rename(draft, to: path)
+    } catch {
+      if exists(draft) { try FileDescriptor.unlink(draft) }
+      throw error
+    }
+  }
+
   /// Appends to a file by one write.
   package static func append(_ bytes: [UInt8], to path: String) throws(SystemError) {
     let descriptor = try FileDescriptor.open(

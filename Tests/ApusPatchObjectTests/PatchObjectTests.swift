@@ -1,6 +1,7 @@
 import ApusCore
 import ApusELF
 import ApusPatchObject
+import ApusSystem
 import Testing
 
 @Suite struct PatchObjectTests {
@@ -56,6 +57,19 @@ import Testing
     // Behind ours come the file's own sections, without anything in them.
     #expect(Array(read.sections.prefix(4)) == patch.sections)
     #expect(read.sections.dropFirst(4).allSatisfy { $0.bytes.isEmpty && $0.name.isEmpty })
+  }
+
+  /// What version 1 was when it was new, made of a small program.
+  @Test func readsTheFirstVersion() throws {
+    let path = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+    let patch = try PatchObject(bytes: WholeFile.bytes("/\(path)/Fixtures/patch1.apatch"))
+    #expect(patch.name == "c" && patch.architecture == .x86_64 && !patch.isReplacement)
+    #expect(patch.modules.map(\.name) == ["prog"] && patch.modules[0].buildID.count == 20)
+    #expect(patch.functions.map(\.old.name) == ["name", "work"])
+    #expect(patch.functions.map(\.old.file) == ["main.c", ""])
+    #expect(patch.functions.allSatisfy { patch.symbols[$0.symbol].name == $0.old.name })
+    #expect(Set(patch.references.map(\.place.name)) == ["calls.0", "count", "util"])
+    #expect(patch.references.allSatisfy { patch.symbols[$0.symbol].isUndefined && $0.kind == .module })
   }
 
   @Test func damageIsAnError() throws {

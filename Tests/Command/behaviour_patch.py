@@ -3,9 +3,11 @@
 import difflib
 import json
 import os
+import signal
 import subprocess
+import time
 
-from command import check, equal
+from command import check, ended, equal
 
 MAIN = """#include <stdio.h>
 #include "util.h"
@@ -200,6 +202,29 @@ def test_errors_of_building(bench):
     bench.run("patch", "build", "--source", tree.place, "--diff", good).expect(2, err="command")
     bench.run("patch", "build", "--source", "/nowhere", "--diff", good, "--", "make").expect(2, err="no such directory")
     tree.build(good, "--target", bench.path("calls"), status=1, err="the build makes no calls; it makes prog")
+
+
+def test_an_interrupted_build_leaves_nothing(bench):
+    tree = Tree(bench)
+    place = bench.file("-tmp")
+    os.mkdir(place)
+    diff = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))
+    out = bench.file(".apatch")
+    tree.write("/", out, "older")
+    process = subprocess.Popen(
+        [bench.apus, "patch", "build", "--source", tree.place, "--diff", diff, "-o", out, "--", "sh", "-c", "echo > ../begun; sleep 60"],
+        env={**os.environ, "TMPDIR": place}, start_new_session=True, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    for _ in range(500):
+        if any(os.path.exists(os.path.join(place, name, "begun")) for name in os.listdir(place)):
+            break
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = ended(process)
+    equal(process.returncode, 1, errors)
+    check(b"failed with status 130" in errors, errors)
+    equal(os.listdir(place), [], "what is left")
+    with open(out, encoding="utf-8") as file:
+        equal(file.read(), "older", "the patch that was there")
 
 
 def test_errors_of_looking(bench):

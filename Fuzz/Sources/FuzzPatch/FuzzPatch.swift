@@ -5,8 +5,8 @@ import ApusPatchObject
 
 /// Feeds libFuzzer's input to the comparison of object files and to the reader of patch objects.
 ///
-/// The first byte chooses: an even one, one object file and the same with its second half damaged; an odd one, a patch object,
-/// which must read back as it was written if it can be read.
+/// The first byte chooses: an even one, an object file and the same with its second half damaged, and a patch of the two; an odd
+/// one, a patch object, which is shown and written again.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzPatch(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   guard count > 1 else { return 0 }

@@ -2,6 +2,7 @@ internal import ApusPatchBuild
 internal import ApusPatchObject
 internal import ApusSystem
 internal import ArgumentParser
+internal import Glibc
 
 /// `apus patch build`
 struct PatchBuildCommand: ParsableCommand {
@@ -41,6 +42,11 @@ struct PatchBuildCommand: ParsableCommand {
     }
     guard Files.isDirectory(source) else { throw ValidationError("--source \(source): no such directory") }
     guard Files.exists(diff) else { throw ValidationError("--diff \(diff): no such file") }
+    let place =
+      output?.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") ?? ""
+    guard place.isEmpty || Files.isDirectory(place) else {
+      throw ValidationError("--output: there is no directory \(place)")
+    }
     for file in target where !Files.exists(file) { throw ValidationError("--target \(file): no such file") }
   }
 
@@ -56,6 +62,8 @@ struct PatchBuildCommand: ParsableCommand {
       apus: apus,
       keeps: keep)
     let terminal = Terminal.error
+    // Who interrupts ends the build that runs, and we clean up behind it.
+    _ = signal(SIGINT, SIG_IGN)
     do throws(PatchBuildError) {
       let builder = try PatchBuilder(options, in: ProcessEnvironment.value("TMPDIR") ?? "/tmp") { step in
         if terminal.isTerminal { terminal.write("apus: \(step)\n") }
@@ -63,7 +71,7 @@ struct PatchBuildCommand: ParsableCommand {
       defer { builder.cleanUp() }
       if keep { terminal.write("apus: the builds are in \(builder.place)\n") }
       let built = try builder.build()
-      do throws(SystemError) { try Files.write(built.object.bytes, to: output) } catch {
+      do throws(SystemError) { try Files.replace(output, with: built.object.bytes) } catch {
         throw .system(error)
       }
       for note in built.notes { terminal.write("apus: \(note)\n") }

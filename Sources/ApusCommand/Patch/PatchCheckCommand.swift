@@ -22,7 +22,7 @@ struct PatchCheckCommand: ParsableCommand {
     let patch = try PatchFile.read(file)
     var modules: [LinkedModule] = []
     for path in binaries {
-      let image = try self.image(path)
+      let image = try openImage(path)
       do throws(ELFError) { modules.append(try LinkedModule(path: path, image: image)) } catch {
         throw CommandFailure("\(path): \(error)")
       }
@@ -43,12 +43,6 @@ struct PatchCheckCommand: ParsableCommand {
     }
   }
 
-  private func image(_ path: String) throws -> ELFImage {
-    do { return try ELFImage(source: try WholeFile.bytes(path)) } catch {
-      throw CommandFailure("\(error)".contains(path) ? "\(error)" : "\(path): \(error)")
-    }
-  }
-
   /// The libraries that files need, those included that these need, as far as they are where libraries are.
   private func libraries(_ images: [ELFImage]) throws(ELFError) -> [ELFImage] {
     var result: [ELFImage] = []
@@ -57,9 +51,8 @@ struct PatchCheckCommand: ParsableCommand {
     while let image = waiting.popLast() {
       for name in try image.neededLibraries() where known.insert(name).inserted {
         for directory in Self.directories(image.architecture) {
-          guard let bytes = try? WholeFile.bytes("\(directory)/\(name)"),
-            let found = try? ELFImage(source: bytes),
-            found.architecture == image.architecture
+          // Not there, or another architecture's: the next directory may have it. What nobody has shows in the findings.
+          guard let found = try? openImage("\(directory)/\(name)"), found.architecture == image.architecture
           else { continue }
           result.append(found)
           waiting.append(found)

@@ -3,7 +3,6 @@ internal import ApusELF
 internal import ApusPatchBuild
 internal import ApusPatchObject
 internal import ApusReport
-internal import ApusSystem
 internal import ArgumentParser
 
 /// `apus patch compare`
@@ -50,14 +49,7 @@ struct PatchCompareCommand: ParsableCommand {
   }
 
   private func object(_ path: String) throws -> ObjectFile {
-    do {
-      let memory = try MappedMemory.file(path)
-      let bytes = unsafe BorrowedBytes(UnsafeRawBufferPointer(memory.buffer)) { _ in _ = memory }
-      return try ObjectFile(ELFImage(source: bytes))
-    } catch let error as SystemError where error.errno == .invalidArgument {
-      throw CommandFailure("\(path): is empty, or no regular file")
-    } catch {
-      throw CommandFailure("\(error)".contains(path) ? "\(error)" : "\(path): \(error)")
-    }
+    let image = try openImage(path)
+    do throws(ELFError) { return try ObjectFile(image) } catch { throw CommandFailure("\(path): \(error)") }
   }
 }

@@ -1,6 +1,7 @@
 extension RandomAccessCollection {
-  /// The first index whose element is in the second part, of a collection whose elements are sorted into two parts.
-  func partitioningIndex(_ isInSecond: (Element) -> Bool) -> Index {
+  /// The first index whose element is in the second part, of a collection whose elements are sorted into two parts; the end
+  /// if there is none.
+  package func partitioningIndex(_ isInSecond: (Element) -> Bool) -> Index {
     var low = startIndex
     var count = self.count
     while count > 0 {
