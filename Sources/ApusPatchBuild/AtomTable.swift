@@ -201,7 +201,10 @@ package struct AtomTable {
 
   private mutating func append(_ section: Int, _ range: Range<UInt64>, symbols: [Int]) {
     let contents = object.sections[section]
-    let kind = Atom.Kind(contents.name, type: contents.type, flags: contents.flags)
+    var kind = Atom.Kind(contents.name, type: contents.type, flags: contents.flags)
+    // Variables have names. What has none is the compiler's own, which nobody writes to: what local arrays begin with, where that has
+    // addresses in it.
+    if kind == .variable, symbols.isEmpty, contents.hasContents { kind = .constant }
     if contents.flags & SectionFlag.merge == 0 || !symbols.isEmpty { bySection[section].append(atoms.count) }
     atoms.append(Atom(kind: kind, section: section, range: range, symbols: symbols))
   }

@@ -30,6 +30,7 @@ package struct PatchAssembler {
   private let architecture: Architecture
   private var modules: [LinkedModule] = []
   private var sections = [ObjectSection(name: "", type: SectionType.null, flags: 0)]
+  private var sectionModules = [0]
   private var symbols: [ObjectSymbol] = [ObjectSymbol(name: "")]
   private var functions: [PatchObject.Function] = []
   private var references: [PatchObject.Reference] = []
@@ -75,7 +76,7 @@ package struct PatchAssembler {
     }
     return PatchObject(
       architecture, name: name, isReplacement: isReplacement,
-      modules: modules.map(\.identity), sections: sections,
+      modules: modules.map(\.identity), sections: sections, sectionModules: sectionModules,
       symbols: order.map { symbols[$0] },
       functions: functions.map {
         PatchObject.Function(symbol: renumbered[$0.symbol], old: $0.old, reasons: $0.reasons)
@@ -203,6 +204,7 @@ package struct PatchAssembler {
       if part.sections[original] == nil {
         part.sections[original] = (sections.count, symbols.count)
         symbols.append(ObjectSymbol(name: "", kind: .section, place: .section(sections.count)))
+        sectionModules.append(module)
         sections.append(
           ObjectSection(
             name: source.name, type: source.type,
@@ -364,6 +366,7 @@ package struct PatchAssembler {
       patch(UInt32(start + 4 - (commons[frame.common] ?? 0)), at: start + 4)
     }
     output.size = UInt64(output.bytes.count)
+    sectionModules.append(module)
     sections.append(output)
   }
 

@@ -7,6 +7,8 @@ enum PatchSection {
   static let note = ".note.apus.patch"
   /// One record for each module.
   static let modules = ".apus.modules"
+  /// For each section from number 0 on, the number of its module.
+  static let sections = ".apus.sections"
   /// One for each function that is replaced.
   static let functions = ".apus.functions"
   /// One for each symbol that is the program's.
@@ -14,10 +16,11 @@ enum PatchSection {
   /// The names that the records have, zero-terminated.
   static let strings = ".apus.strings"
 
-  static let all: Set<String> = [note, modules, functions, references, strings]
+  static let all: Set<String> = [note, modules, sections, functions, references, strings]
   static let version: UInt32 = 1
   static let noteType: UInt32 = 1
   static let moduleSize = 32
+  static let sectionSize = 4
   static let functionSize = 48
   static let referenceSize = 48
   static let replaceFlag: UInt32 = 1
@@ -54,6 +57,8 @@ extension PatchObject {
       moduleRecords.append(contentsOf: id)
       moduleRecords.append(contentsOf: [UInt8](repeating: 0, count: 24 - id.count))
     }
+    var sectionRecords = ByteWriter()
+    for module in sectionModules { sectionRecords.append(UInt32(module)) }
     var functionRecords = ByteWriter()
     for function in functions {
       functionRecords.append(UInt32(function.symbol))
@@ -81,6 +86,7 @@ extension PatchObject {
     all.append(
       RelocatableWriter.Section(name: PatchSection.note, type: SectionType.note, alignment: 4, bytes: note))
     all.append(table(PatchSection.modules, moduleRecords, PatchSection.moduleSize))
+    all.append(table(PatchSection.sections, sectionRecords, PatchSection.sectionSize))
     all.append(table(PatchSection.functions, functionRecords, PatchSection.functionSize))
     all.append(table(PatchSection.references, referenceRecords, PatchSection.referenceSize))
     all.append(
@@ -122,6 +128,7 @@ extension PatchObject {
     let header = try Self.readNote(try contents(PatchSection.note))
     let strings = try contents(PatchSection.strings)
     let moduleRecords = try Records(PatchSection.modules, try contents(PatchSection.modules), strings)
+    let sectionRecords = try Records(PatchSection.sections, try contents(PatchSection.sections), strings)
     let functionRecords = try Records(PatchSection.functions, try contents(PatchSection.functions), strings)
     let referenceRecords = try Records(
       PatchSection.references, try contents(PatchSection.references), strings)
@@ -142,6 +149,11 @@ extension PatchObject {
       guard count <= 24 else { throw record.malformed("a build-id of \(count) bytes") }
       return Module(name: name, buildID: Array(id.prefix(Int(count))))
     }
+    let owners = try sectionRecords.read(PatchSection.sectionSize) {
+      [count = modules.count] (record: inout Record) throws(PatchObjectError) in
+      try record.index(below: max(1, count))
+    }
+    sectionModules = sections.indices.map { $0 < owners.count ? owners[$0] : 0 }
     let (moduleCount, symbolCount) = (modules.count, symbols.count)
     functions = try functionRecords.read(PatchSection.functionSize) {
       (record: inout Record) throws(PatchObjectError) in

@@ -87,6 +87,8 @@ package struct PatchObject: Sendable {
   package var modules: [Module]
   /// Number 0 is empty.
   package var sections: [ObjectSection]
+  /// For each of ``sections``, the number of the module near which it belongs and whose conventions (the TOC) it keeps.
+  package var sectionModules: [Int]
   /// Number 0 is empty; local ones first.
   package var symbols: [ObjectSymbol]
   package var functions: [Function]
@@ -94,13 +96,15 @@ package struct PatchObject: Sendable {
 
   package init(
     _ architecture: Architecture, name: String, isReplacement: Bool = false, modules: [Module],
-    sections: [ObjectSection], symbols: [ObjectSymbol], functions: [Function], references: [Reference]
+    sections: [ObjectSection], sectionModules: [Int]? = nil, symbols: [ObjectSymbol], functions: [Function],
+    references: [Reference]
   ) {
     self.architecture = architecture
     self.name = name
     self.isReplacement = isReplacement
     self.modules = modules
     self.sections = sections
+    self.sectionModules = sectionModules ?? sections.map { _ in 0 }
     self.symbols = symbols
     self.functions = functions
     self.references = references

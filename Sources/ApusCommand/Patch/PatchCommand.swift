@@ -6,6 +6,7 @@ package struct PatchCommand: ParsableCommand {
     commandName: "patch", abstract: "Make live patches and look at them.",
     subcommands: [
       PatchBuildCommand.self, PatchInspectCommand.self, PatchCheckCommand.self, PatchCompareCommand.self,
+      PatchLinkCommand.self,
     ])
 
   package init() {}
