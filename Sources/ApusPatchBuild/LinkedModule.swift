@@ -1,5 +1,6 @@
 package import ApusCore
 package import ApusELF
+internal import ApusISA
 package import ApusPatchObject
 
 /// A program or library as it was linked, and what its symbol table says.
@@ -96,25 +97,35 @@ package struct LinkedModule {
   /// Whether the code at `address` is that of a function of an object file, apart from what relocations change.
   package func hasCode(of function: Int, in table: AtomTable, at address: Address) -> Bool {
     guard let code = table.bytes(of: function), !code.isEmpty,
-      var there = try? image.bytes(at: address, count: UInt64(code.count))
+      let there = try? image.bytes(at: address, count: UInt64(code.count))
     else { return false }
-    var here = Array(code)
-    for reference in table.references(of: function) {
-      let range = RelocationExtent.changed(
-        reference.type, at: Int(reference.place), table.object.architecture)
-      for index in range.clamped(to: 0..<here.count) {
-        here[index] = 0
-        there[index] = 0
-      }
+    let open = openBytes(of: function, in: table)
+    return zip(code, there).enumerated().allSatisfy { $1.0 == $1.1 || open.contains($0) }
+  }
+
+  /// The bytes of a function's code that relocations change, counted from its start.
+  private func openBytes(of function: Int, in table: AtomTable) -> Set<Int> {
+    table.references(of: function).reduce(into: []) {
+      $0.formUnion(RelocationExtent.changed($1.type, at: Int($1.place), table.object.architecture))
     }
-    return here == there
+  }
+
+  /// The same, where jumps may be longer or shorter, of a function whose size is known.
+  private func hasRelaxedCode(of function: Int, in table: AtomTable, _ symbol: Symbol) -> Bool {
+    guard table.object.architecture == .x86_64, let code = table.bytes(of: function), !code.isEmpty,
+      symbol.size <= UInt64(2 * code.count + 64),
+      let there = try? image.bytes(at: symbol.address, count: symbol.size)
+    else { return false }
+    return X86_64.RelaxedCode.isSame(Array(code), there, open: openBytes(of: function, in: table))
   }
 
   /// The symbols that a function of an object file may have become: those of its name with its code, one for each place.
   package func symbols(ofFunction function: Int, in table: AtomTable) -> [Symbol] {
     var places: Set<Address> = []
-    return named(function, in: table).filter {
-      hasCode(of: function, in: table, at: $0.address) && places.insert($0.address).inserted
+    let all = named(function, in: table)
+    let same = all.filter { hasCode(of: function, in: table, at: $0.address) }
+    return (same.isEmpty ? all.filter { hasRelaxedCode(of: function, in: table, $0) } : same).filter {
+      places.insert($0.address).inserted
     }
   }
 
