@@ -128,7 +128,10 @@ extension PatchObject {
     let header = try Self.readNote(try contents(PatchSection.note))
     let strings = try contents(PatchSection.strings)
     let moduleRecords = try Records(PatchSection.modules, try contents(PatchSection.modules), strings)
-    let sectionRecords = try Records(PatchSection.sections, try contents(PatchSection.sections), strings)
+    // (The first files of this version had one module, and did not have this section.)
+    let hasOwners = image.section(named: PatchSection.sections) != nil
+    let sectionRecords = try Records(
+      PatchSection.sections, hasOwners ? try contents(PatchSection.sections) : [], strings)
     let functionRecords = try Records(PatchSection.functions, try contents(PatchSection.functions), strings)
     let referenceRecords = try Records(
       PatchSection.references, try contents(PatchSection.references), strings)

@@ -23,6 +23,7 @@ import Testing
       architecture, name: "näme", isReplacement: true,
       modules: [.init(name: "prog", buildID: Array(1...20)), .init(name: "libx.so.1", buildID: [])],
       sections: [ObjectSection(name: "", type: SectionType.null, flags: 0), code, text, room],
+      sectionModules: [0, 1, 0, 1],
       symbols: [
         ObjectSymbol(name: ""), ObjectSymbol(name: "", kind: .section, place: .section(2)),
         ObjectSymbol(name: "n", kind: .object, place: .section(3), size: 4),
@@ -51,6 +52,7 @@ import Testing
     let read = try PatchObject(bytes: patch.bytes)
     #expect(read.architecture == architecture && read.name == patch.name && read.isReplacement)
     #expect(read.modules == patch.modules)
+    #expect(Array(read.sectionModules.prefix(4)) == patch.sectionModules)
     #expect(read.functions == patch.functions)
     #expect(read.references == patch.references)
     #expect(read.symbols == patch.symbols)

@@ -6,7 +6,7 @@ import ApusPatchObject
 /// Feeds libFuzzer's input to the comparison of object files and to the reader of patch objects.
 ///
 /// The first byte chooses: an even one, an object file and the same with its second half damaged, and a patch of the two; an odd
-/// one, a patch object, which is shown and written again.
+/// one, a patch object, which is shown, written again and linked.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzPatch(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   guard count > 1 else { return 0 }
@@ -41,6 +41,22 @@ private func read(_ bytes: [UInt8]) {
   _ = patch.json.text
   _ = patch.text { $0 }
   _ = try? PatchObject(bytes: patch.bytes)
+  for module in patch.modules.indices { link(patch, module) }
+}
+
+/// Links a part, near and far from what it refers to.
+private func link(_ patch: PatchObject, _ module: Int) {
+  guard let linker = try? PatchLinker(patch, module: module), linker.layout.size < 1 << 24 else { return }
+  let bindings = patch.references.reduce(into: [Int: LinkBinding]()) { found, reference in
+    let address = reference.place.address
+    found[reference.symbol] =
+      address & 7 == 1 ? .threadLocal(address) : .address(address, other: UInt8(address & 255))
+  }
+  for base in [0, linker.layout.alignment, 0 &- linker.layout.alignment, linker.layout.alignment << 30] {
+    let near = LinkPlacement(base: base, threadBlock: -64, moduleNumber: 1)
+    _ = try? linker.link(at: near, bindings)
+    _ = try? linker.link(at: LinkPlacement(base: base, toc: base &+ 0x8000), bindings)
+  }
 }
 
 @_silgen_name("LLVMFuzzerRunDriver")
