@@ -17,9 +17,13 @@ package struct CompilerWrapper {
     package static let kept = "kept"
   }
 
-  /// (An anchor would stand for several variables; clang has none.)
+  /// (An anchor would stand for several variables; clang has none, but puts variables together on arm64.)
   private var flags: [String] {
-    ["-ffunction-sections", "-fdata-sections"] + (name.contains("clang") ? [] : ["-fno-section-anchors"])
+    let isARM64 =
+      name.hasPrefix("aarch64")
+      || words.contains { $0.contains("-target=aarch64") || $0.hasPrefix("aarch64-") }
+    return ["-ffunction-sections", "-fdata-sections"]
+      + (name.contains("clang") ? isARM64 ? ["-mno-global-merge"] : [] : ["-fno-section-anchors"])
   }
 
   private let place: String
@@ -96,7 +100,7 @@ package struct CompilerWrapper {
     let status = try execute(words + flags)
     guard status == 0, Files.exists(output), output != "/dev/null" else { return status }
     let kept = try keep(output)
-    try log(.compile, output, kept)
+    try log(.compile, output, kept, [compiler] + words)
     return 0
   }
 
@@ -146,9 +150,14 @@ package struct CompilerWrapper {
     return status
   }
 
-  private func log(_ kind: BuildLog.Record.Kind, _ output: String, _ kept: String) throws(SystemError) {
+  private func log(
+    _ kind: BuildLog.Record.Kind, _ output: String, _ kept: String, _ command: [String] = []
+  ) throws(SystemError) {
     try BuildLog.append(
-      BuildLog.Record(kind: kind, phase: phase, output: output, kept: kept), to: "\(place)/\(Names.log)")
+      BuildLog.Record(
+        kind: kind, phase: phase, output: output, kept: kept, directory: Files.workingDirectory(),
+        command: command),
+      to: "\(place)/\(Names.log)")
   }
 }
 

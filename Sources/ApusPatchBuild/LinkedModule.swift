@@ -120,13 +120,25 @@ package struct LinkedModule {
   }
 
   /// The symbols that a function of an object file may have become: those of its name with its code, one for each place.
-  package func symbols(ofFunction function: Int, in table: AtomTable) -> [Symbol] {
+  ///
+  /// - Parameter plain: the same object as it is without the flags that a patch's builds add, which may change code
+  ///   (section anchors, for one).
+  package func symbols(ofFunction function: Int, in table: AtomTable, plain: AtomTable? = nil) -> [Symbol] {
     var places: Set<Address> = []
     let all = named(function, in: table)
-    let same = all.filter { hasCode(of: function, in: table, at: $0.address) }
-    return (same.isEmpty ? all.filter { hasRelaxedCode(of: function, in: table, $0) } : same).filter {
-      places.insert($0.address).inserted
+    var same = all.filter { hasCode(of: function, in: table, at: $0.address) }
+    if same.isEmpty { same = all.filter { hasRelaxedCode(of: function, in: table, $0) } }
+    if same.isEmpty, let plain, let name = table.symbol(of: function)?.name {
+      let others = plain.atoms.indices.filter {
+        plain.atoms[$0].kind == .code && plain.symbol(of: $0)?.name == name
+      }
+      same = all.filter { symbol in
+        others.contains {
+          hasCode(of: $0, in: plain, at: symbol.address) || hasRelaxedCode(of: $0, in: plain, symbol)
+        }
+      }
     }
+    return same.filter { places.insert($0.address).inserted }
   }
 
   /// Those of its name, whatever their code.

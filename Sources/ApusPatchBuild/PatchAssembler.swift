@@ -24,8 +24,19 @@ package enum AssemblyError: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// Puts a patch object together from what changed in object files.
 package struct PatchAssembler {
-  /// The object files' changes, with the name of each file.
-  package typealias Changes = (file: String, comparison: ObjectComparison)
+  /// What changed in an object file.
+  package struct Changes {
+    package var file: String
+    package var comparison: ObjectComparison
+    /// What it was, without the flags that a patch's builds add; nil where that does not matter or is not known.
+    package var plain: AtomTable?
+
+    package init(file: String, comparison: ObjectComparison, plain: AtomTable? = nil) {
+      self.file = file
+      self.comparison = comparison
+      self.plain = plain
+    }
+  }
 
   private let architecture: Architecture
   private var modules: [LinkedModule] = []
@@ -52,7 +63,7 @@ package struct PatchAssembler {
     modules.append(module)
     // First all that the patch defines, so that files can refer to each other's.
     var parts: [Part] = []
-    for (_, comparison) in changes { parts.append(try choose(comparison, module)) }
+    for change in changes { parts.append(try choose(change.comparison, change.plain, module)) }
     for index in parts.indices { define(&parts[index], number) }
     for index in parts.indices { try relocate(parts[index], number) }
     for part in parts { try replace(part, number) }
@@ -91,6 +102,7 @@ package struct PatchAssembler {
   /// What of one object file goes into the patch.
   private struct Part {
     var comparison: ObjectComparison
+    var plain: AtomTable?
     /// The changed functions that the module has.
     var changes: [ObjectComparison.Change] = []
     /// Atoms of the new file.
@@ -106,8 +118,10 @@ package struct PatchAssembler {
   }
 
   /// Changed functions, and what of their references the module does not have.
-  private func choose(_ comparison: ObjectComparison, _ module: LinkedModule) throws(AssemblyError) -> Part {
-    var part = Part(comparison: comparison)
+  private func choose(
+    _ comparison: ObjectComparison, _ plain: AtomTable?, _ module: LinkedModule
+  ) throws(AssemblyError) -> Part {
+    var part = Part(comparison: comparison, plain: plain)
     let after = comparison.after
     var waiting: [Int] = []
     func include(_ atom: Int) {
@@ -134,7 +148,7 @@ package struct PatchAssembler {
         }
       }
       for case .atom(let target, _) in targets where !part.atoms.contains(target) {
-        if try existing(target, comparison, module) == nil { include(target) }
+        if try existing(target, part, module) == nil { include(target) }
       }
     }
     return part
@@ -142,8 +156,9 @@ package struct PatchAssembler {
 
   /// The symbol of the module that an atom of the new file is in the running program; nil if it has to come with the patch.
   private func existing(
-    _ atom: Int, _ comparison: ObjectComparison, _ module: LinkedModule
+    _ atom: Int, _ part: Part, _ module: LinkedModule
   ) throws(AssemblyError) -> LinkedModule.Symbol? {
+    let comparison = part.comparison
     let after = comparison.after
     guard let symbol = after.symbol(of: atom), !symbol.name.hasPrefix(".L") else { return nil }
     guard let old = comparison.matching.old[atom] else {
@@ -158,7 +173,7 @@ package struct PatchAssembler {
     let candidates = module.symbols(
       named: name.name, isLocal: name.binding == .local, file: before.object.sourceName)
     if before.atoms[old].kind == .code {
-      let found = module.symbols(ofFunction: old, in: before)
+      let found = module.symbols(ofFunction: old, in: before, plain: part.plain)
       if found.count == 1 { return found[0] }
       guard found.isEmpty else {
         throw .ambiguous(symbol: name.name, module: module.name, count: found.count)
@@ -289,7 +304,7 @@ package struct PatchAssembler {
       if isWanted, let place = part.places[atom], let section = part.sections[after.atoms[atom].section] {
         return (section.symbol, relocation.addend &+ distance &+ Int64(place.offset))
       }
-      guard let found = try existing(atom, part.comparison, modules[module]) else {
+      guard let found = try existing(atom, part, modules[module]) else {
         throw .notThere(function: part.comparison.describe(after, atom), module: modules[module].name)
       }
       let kind = original.kind == .section ? after.symbol(of: atom)?.kind ?? .none : original.kind
@@ -374,7 +389,8 @@ package struct PatchAssembler {
     for change in part.changes {
       guard let symbol = part.symbols[change.atoms[0]] else { continue }
       let name = modules[module].name
-      let candidates = modules[module].symbols(ofFunction: change.old, in: part.comparison.before)
+      let candidates = modules[module].symbols(
+        ofFunction: change.old, in: part.comparison.before, plain: part.plain)
       guard let old = candidates.first else { throw .notThere(function: change.name, module: name) }
       guard candidates.count == 1 else {
         throw .ambiguous(symbol: change.name, module: name, count: candidates.count)

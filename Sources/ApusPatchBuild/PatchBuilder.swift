@@ -47,6 +47,8 @@ package final class PatchBuilder {
   package let place: String
   private var tree: String { "\(place)/tree" }
   private var notes: [String] = []
+  /// What the diff changes and compilers read, in the tree.
+  private var changedFiles: [String] = []
 
   /// - Parameters:
   ///   - directory: where the working directory is made.
@@ -166,6 +168,7 @@ package final class PatchBuilder {
       strip = 0
     }
     let files = SourceChange.files(text, strip: strip).filter { SourceChange.isCompiled($0) }
+    changedFiles = files
     for file in files where Files.exists("\(tree)/\(file)") {
       _ = try run(["cp", "--", "\(tree)/\(file)", old(file)], in: nil, to: output)
     }
@@ -279,11 +282,11 @@ package final class PatchBuilder {
   }
 
   private func compare(_ log: BuildLog, _ modules: [LinkedModule]) throws(PatchBuildError) -> BuiltPatch {
-    var first: [String: String] = [:]
+    var first: [String: BuildLog.Record] = [:]
     var second: [(output: String, kept: String)] = []
     for record in log.records where record.kind == .compile {
       if record.phase == 1 {
-        first[record.output] = record.kept
+        first[record.output] = record
       } else {
         second.removeAll { $0.output == record.output }
         second.append((record.output, record.kept))
@@ -294,17 +297,58 @@ package final class PatchBuilder {
       // (What configure scripts compile is gone by now.)
       guard Files.exists(kept) else { continue }
       let new = try contents(kept)
-      let old = try first[output].map { path throws(PatchBuildError) in try contents(path) }
+      let old = try first[output].map { record throws(PatchBuildError) in try contents(record.kept) }
       guard new != old else { continue }
       let after = try object(new, kept)
       let before = if let old { try object(old, output) } else { ObjectFile(emptyFor: after.architecture) }
       let name = output.hasPrefix(tree + "/") ? String(output.dropFirst(tree.count + 1)) : output
       do throws(ELFError) {
         let comparison = try ObjectComparison(before: before, after: after)
-        if !comparison.isSame { changes.append((name, comparison)) }
+        if !comparison.isSame { changes.append(PatchAssembler.Changes(file: name, comparison: comparison)) }
       } catch { throw .file(name, error) }
+      if let command = first[output], let last = changes.last, last.file == name,
+        isElsewhere(last.comparison, modules)
+      {
+        changes[changes.count - 1].plain = try plain(command)
+      }
     }
     return try assemble(changes, modules)
+  }
+
+  /// Whether a module has a changed function by name, and its code is another.
+  private func isElsewhere(_ comparison: ObjectComparison, _ modules: [LinkedModule]) -> Bool {
+    modules.contains { module in
+      comparison.belongs(to: module)
+        && comparison.changes.contains {
+          !module.named($0.old, in: comparison.before).isEmpty
+            && module.symbols(ofFunction: $0.old, in: comparison.before).isEmpty
+        }
+    }
+  }
+
+  /// An object of the first build, compiled again as the build's own command says; nil if that cannot be done any more.
+  private func plain(_ record: BuildLog.Record) throws(PatchBuildError) -> AtomTable? {
+    guard record.command.count > 1 else { return nil }
+    try restoreSources()
+    let output = "\(place)/\(CompilerWrapper.Names.kept)/plain.o"
+    var words = record.command
+    // The last -o counts.
+    words += ["-o", output]
+    if let index = words.firstIndex(of: "-o"), index < words.count - 2 {
+      words.removeSubrange(index..<index + 2)
+    }
+    guard try run(words, in: record.directory, to: "\(place)/plain.log") == 0, Files.exists(output) else {
+      return nil
+    }
+    let file = try object(try contents(output), output)
+    do throws(ELFError) { return try AtomTable(file) } catch { throw .file(output, error) }
+  }
+
+  /// Brings the tree's sources back to what they were; both builds are done.
+  private func restoreSources() throws(PatchBuildError) {
+    for file in changedFiles where Files.exists(old(file)) {
+      _ = try run(["cp", "--", old(file), "\(tree)/\(file)"], in: nil, to: "\(place)/copy.log")
+    }
   }
 
   private func assemble(
@@ -315,10 +359,10 @@ package final class PatchBuilder {
     var refusals: [(file: String, refusal: Refusal)] = []
     for module in modules {
       let own = changes.filter { $0.comparison.belongs(to: module) }
-      for (file, comparison) in own {
-        for refusal in comparison.refusals
-        where !refusals.contains(where: { $0.file == file && $0.refusal == refusal }) {
-          refusals.append((file, refusal))
+      for change in own {
+        for refusal in change.comparison.refusals
+        where !refusals.contains(where: { $0.file == change.file && $0.refusal == refusal }) {
+          refusals.append((change.file, refusal))
         }
       }
       guard refusals.isEmpty, own.contains(where: { !$0.comparison.changes.isEmpty }) else { continue }

@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 PT_LOAD, PT_DYNAMIC, PT_PHDR, PT_TLS, PT_EH_FRAME = 1, 2, 6, 7, 0x6474E550
+DT_PPC64_OPT = 0x70000003
 DT_RELASZ, DT_RELA, DT_SYMTAB, DT_STRTAB, DT_STRSZ, DT_VERSYM = 8, 7, 6, 5, 10, 0x6FFFFFF0
 PAGE = 0x10000
 # A place that no code reaches: what is bound to it must go through a word that the dynamic linker fills.
@@ -129,10 +130,22 @@ class Image:
         table = {}
         for symbol in self.file.symbols(2) + self.file.symbols(11):
             table.setdefault((symbol[0].split("@")[0], symbol[4]), symbol)
+        dynamic = {s[0].split("@")[0]: s for s in self.file.symbols(11)}
         for symbol, kind, module, name, _, _, address, _ in self.patch.records(".apus.references"):
             if kind == 1:
+                known = dynamic.get(name)
+                if self.patch.own[symbol][1] >> 4 == 2 and (not known or not self.base):
+                    continue  # weak: 0, unless the dynamic linker may find it
+                if self.patch.own[symbol][1] & 15 == 6:
+                    lines.append(f"foreign {symbol} 0 0 1")
+                elif known and known[4]:
+                    lines.append(f"address {symbol} {known[4]:#x}")  # an entry of the PLT that stands for it everywhere
+                    continue
+                elif known and known[1] & 15 == 1:
+                    lines.append(f"address {symbol} {NOWHERE:#x}")
+                else:
+                    lines.append(f"function {symbol} {NOWHERE:#x}")
                 self.imported[symbol] = name
-                lines.append(f"address {symbol} {NOWHERE:#x}")
                 continue
             if module != self.module:
                 continue
@@ -177,7 +190,7 @@ class Image:
         """(relocations for the dynamic linker, names that they need)."""
         relative, absolute, module, block, thread = MACHINES[self.file.machine]
         addresses = {s["number"]: s["address"] for s in layout["symbols"]}
-        found, names = [], []
+        found = []
         for word in layout["words"]:
             at, symbol = base + word["offset"], word["symbol"]
             here, = struct.unpack_from("<Q", linked, word["offset"])
@@ -187,6 +200,11 @@ class Image:
                 unknown = self.patch.own[symbol][3] == 0 and here == word["addend"]
                 if self.base and not unknown and (symbol in addresses or here):
                     found.append((at, relative, None, here))
+            elif word["content"] == "variable" and symbol in self.imported:
+                found.append((at, module, self.imported[symbol], 0))
+                found.append((at + 8, block, self.imported[symbol], word["addend"]))
+            elif word["content"] == "threadOffset" and symbol in self.imported:
+                found.append((at, thread, self.imported[symbol], word["addend"]))
             elif word["content"] in ("variable", "block") and self.base:
                 found.append((at, module, None, 0))
             elif word["content"] == "threadOffset" and self.is_library():
@@ -313,7 +331,13 @@ class Image:
         code = (table_start + len(tables) + (1 << 20) + PAGE - 1) & -PAGE
         layout, linked = self.link(code, directory)
         moved = self.relocations(layout, linked, code)
+        # (Large code models have whole addresses in instructions.)
+        self.writes_code = any(at < code + layout["ranges"][1]["start"] for at, _, _, _ in moved)
         places = self.dynamic()
+        if self.file.machine == 21 and DT_PPC64_OPT in places:
+            # Without this bit the dynamic linker does not leave variables' offsets to the stubs that GNU ld makes for __tls_get_addr.
+            options = self.value(places, DT_PPC64_OPT)
+            struct.pack_into("<Q", self.file.data, places[DT_PPC64_OPT] + 8, options & ~1)
         output = bytearray(headers) + bytes(table_start - self.place - len(headers)) + tables
         if moved:
             if DT_RELA not in places:
@@ -358,7 +382,7 @@ class Image:
         split = layout["ranges"][1]["start"]
         new = [
             [PT_LOAD, 4, self.place - self.shift, self.place, self.place, len(tables), len(tables), PAGE],
-            [PT_LOAD, 5, code - self.shift, code, code, split, split, PAGE],
+            [PT_LOAD, 7 if self.writes_code else 5, code - self.shift, code, code, split, split, PAGE],
             [PT_LOAD, 6, code + split - self.shift, code + split, code + split] + [len(linked) - split] * 2 + [0x1000],
         ]
         segments = [s for s in self.file.segments if s[0] != PT_PHDR]

@@ -31,7 +31,7 @@ private func compare(_ bytes: [UInt8]) {
     let comparison = try? ObjectComparison(before: before, after: after)
   {
     var assembler = PatchAssembler(before.architecture)
-    try? assembler.add([("x.o", comparison)], to: module)
+    try? assembler.add([PatchAssembler.Changes(file: "x.o", comparison: comparison)], to: module)
     _ = try? PatchObject(bytes: assembler.finish(name: "x", isReplacement: false).bytes)
   }
 }

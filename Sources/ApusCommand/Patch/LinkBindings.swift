@@ -27,6 +27,10 @@ struct LinkBindings {
       case ("address", 3):
         bindings[Int(truncatingIfNeeded: numbers[0])] = .address(
           numbers[1], other: UInt8(truncatingIfNeeded: numbers[2]))
+      case ("function", 2): bindings[Int(truncatingIfNeeded: numbers[0])] = .function(numbers[1])
+      case ("foreign", 4):
+        bindings[Int(truncatingIfNeeded: numbers[0])] = .foreignThreadLocal(
+          numbers[1], block: Int64(bitPattern: numbers[2]), moduleNumber: numbers[3])
       case ("variable", 2): bindings[Int(truncatingIfNeeded: numbers[0])] = .threadLocal(numbers[1])
       case ("imported", 1): imported.insert(Int(truncatingIfNeeded: numbers[0]))
       default:

@@ -11,7 +11,8 @@ struct PatchLinkCommand: ParsableCommand {
     commandName: "link", abstract: "Link one module's part of a patch, or an object file, at an address.",
     discussion: """
       BINDINGS is a text file, a line each; numbers are decimal or hexadecimal (0x), symbols are numbers in the file's symbol
-      table: "base ADDRESS", "toc ADDRESS", "thread OFFSET", "number NUMBER" for the module; "address SYMBOL ADDRESS [OTHER]" \
+      table: "base ADDRESS", "toc ADDRESS", "thread OFFSET", "number NUMBER" for the module; "address SYMBOL ADDRESS [OTHER]", \
+      "function SYMBOL ADDRESS", "foreign SYMBOL OFFSET BLOCK NUMBER" (another module's thread-local variable) \
       and "variable SYMBOL OFFSET" for undefined symbols; "imported SYMBOL" for those of other modules, in an object file.
       What is where is printed as JSON. Without "base" only the layout is.
       """, shouldDisplay: false)

@@ -25,6 +25,11 @@ package struct LinkPlacement: Sendable, Hashable {
 package enum LinkBinding: Sendable, Hashable {
   /// An address in the process. `other` is the symbol's `st_other`, which on ppc64le says where the local entry is.
   case address(Address, other: UInt8 = 0)
+  /// The same, of a function: code that cannot hold its address may take that of a veneer.
+  case function(Address, other: UInt8 = 0)
   /// An offset in the thread-local block of the part's module.
   case threadLocal(UInt64)
+  /// An offset in another module's, with that block's place from the thread pointer, if it has a fixed one, and that module's
+  /// number.
+  case foreignThreadLocal(UInt64, block: Int64?, moduleNumber: UInt64?)
 }

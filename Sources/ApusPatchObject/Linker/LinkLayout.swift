@@ -5,7 +5,8 @@ package import ApusELF
 /// depend on addresses.
 ///
 /// In order: code and veneers; constants, unwind records and the global offset table; variables. Each of the three begins on a page
-/// of its own. Every undefined function that is called has a veneer, used where a call would not reach it.
+/// of its own. Every undefined function that is called has a veneer, used where a call would not reach it; and what is of another module and
+/// has its address taken in less than 64 bits, in case it is a function.
 package struct LinkLayout: Sendable {
   /// How a range of the part is to be mapped.
   package enum Access: Sendable, Hashable, CaseIterable { case code, constants, variables }
@@ -34,6 +35,7 @@ package struct LinkLayout: Sendable {
       $0 > 0 && patch.sections[$0].isAllocated && patch.sectionModules[$0] == module
     }
     alignment = own.map { patch.sections[$0].alignment }.reduce(page, max)
+    let imported = Set(patch.references.filter { $0.kind == .imported }.map(\.symbol))
     var wanted: [LinkSlot] = []
     var jumps: [LinkSlot] = []
     for number in own {
@@ -47,6 +49,9 @@ package struct LinkLayout: Sendable {
         }
         if let slot = patch.slot(of: relocation, rule) { wanted.append(slot) }
         if rule.value == .branch, let slot = patch.veneerSlot(of: relocation) { jumps.append(slot) }
+        if rule.isNearAddress, imported.contains(Int(relocation.symbol)) {
+          jumps.append(LinkSlot(symbol: Int(relocation.symbol), addend: 0, content: .address))
+        }
       }
     }
     var end: UInt64 = 0

@@ -49,8 +49,8 @@ private struct Context {
 
   /// What a symbol is.
   private enum Meaning {
-    case address(Address, other: UInt8)
-    case threadLocal(UInt64)
+    case address(Address, other: UInt8, isForeignCode: Bool = false)
+    case threadLocal(UInt64, block: Int64?, moduleNumber: UInt64?)
   }
 
   private var architecture: Architecture { patch.architecture }
@@ -88,7 +88,11 @@ private struct Context {
     case .section(let section):
       guard let offset = layout.sections[section] else {
         // Another module's part.
-        if case .address(let address, let other) = bindings[number] { return .address(address, other: other) }
+        switch bindings[number] {
+        case .address(let address, let other), .function(let address, let other):
+          return .address(address, other: other)
+        default: break
+        }
         throw .relocation(place(), .unbound)
       }
       return .address(placement.base &+ offset &+ symbol.value, other: symbol.other)
@@ -104,7 +108,12 @@ private struct Context {
     }
     switch bindings[number] {
     case .address(let address, let other): return .address(address, other: other)
-    case .threadLocal(let offset): return .threadLocal(offset)
+    case .function(let address, let other):
+      return .address(address, other: other, isForeignCode: imported.contains(number))
+    case .threadLocal(let offset):
+      return .threadLocal(offset, block: placement.threadBlock, moduleNumber: placement.moduleNumber)
+    case .foreignThreadLocal(let offset, let block, let moduleNumber):
+      return .threadLocal(offset, block: block, moduleNumber: moduleNumber)
     case nil:
       guard symbol.binding == .weak else { throw .relocation(place(), .unbound) }
       return .address(0, other: 0)
@@ -112,24 +121,45 @@ private struct Context {
   }
 
   private func address(_ number: Int, _ place: @autoclosure () -> LinkPlace) throws(LinkError) -> Address {
-    guard case .address(let address, _) = try meaning(number, place()) else {
+    guard case .address(let address, _, _) = try meaning(number, place()) else {
       throw .relocation(place(), .kind)
     }
     return address
   }
 
-  private func blockOffset(_ number: Int, _ place: @autoclosure () -> LinkPlace) throws(LinkError) -> UInt64 {
-    guard case .threadLocal(let offset) = try meaning(number, place()) else {
+  /// An address that code has in less than 64 bits: a veneer's, of another module's function.
+  private func nearAddress(_ relocation: ELFRelocation, _ place: LinkPlace) throws(LinkError) -> Address {
+    let number = Int(relocation.symbol)
+    guard case .address(let address, _, let isForeignCode) = try meaning(number, place) else {
+      throw .relocation(place, .kind)
+    }
+    // (A weak symbol's address is compared with 0.)
+    guard isForeignCode, architecture != .ppc64le, patch.symbols[number].binding != .weak,
+      let veneer = layout.veneers[LinkSlot(symbol: number, addend: 0, content: .address)]
+    else { return address }
+    return placement.base &+ veneer
+  }
+
+  private typealias ThreadLocal = (offset: UInt64, block: Int64?, moduleNumber: UInt64?)
+
+  private func threadLocal(
+    _ number: Int, _ place: @autoclosure () -> LinkPlace
+  ) throws(LinkError) -> ThreadLocal {
+    guard case .threadLocal(let offset, let block, let moduleNumber) = try meaning(number, place()) else {
       throw .relocation(place(), .kind)
     }
-    return offset
+    return (offset, block, moduleNumber)
+  }
+
+  private func blockOffset(_ number: Int, _ place: @autoclosure () -> LinkPlace) throws(LinkError) -> UInt64 {
+    try threadLocal(number, place()).offset
   }
 
   private func threadOffset(_ number: Int, _ place: @autoclosure () -> LinkPlace) throws(LinkError) -> UInt64
   {
-    let offset = try blockOffset(number, place())
-    guard let block = placement.threadBlock else { throw .relocation(place(), .noThreadOffset) }
-    return UInt64(bitPattern: block) &+ offset
+    let variable = try threadLocal(number, place())
+    guard let block = variable.block else { throw .relocation(place(), .noThreadOffset) }
+    return UInt64(bitPattern: block) &+ variable.offset
   }
 
   /// What `__tls_get_addr` adds to an offset, taken away (ELFv2, 3.7.3.3).
@@ -148,12 +178,13 @@ private struct Context {
     case .address: words = [try address(slot.symbol, place) &+ addend]
     case .threadOffset: words = [try threadOffset(slot.symbol, place) &+ addend]
     case .blockOffset: words = [try blockOffset(slot.symbol, place) &+ addend &- blockBias]
-    case .variable, .block:
+    case .variable:
+      let variable = try threadLocal(slot.symbol, place)
+      guard let number = variable.moduleNumber else { throw .relocation(place, .noModuleNumber) }
+      words = [number, variable.offset &+ addend &- blockBias]
+    case .block:
       guard let number = placement.moduleNumber else { throw .relocation(place, .noModuleNumber) }
       words = [number, 0]
-      if slot.content == .variable {
-        words[1] = try blockOffset(slot.symbol, place) &+ addend &- blockBias
-      }
     }
     for (index, word) in words.enumerated() {
       put(word, 64, at: 0, of: 8, Int(offset) + 8 * index, &result.bytes)
@@ -191,14 +222,15 @@ private struct Context {
     switch rule.value {
     case .nothing: return
     case .absolute:
-      value = try address(number, place) &+ addend
-      if rule.field == .bits(64, at: 0, of: 8), number != 0 {
+      let isWide = rule.field == .bits(64, at: 0, of: 8)
+      value = try (isWide ? address(number, place) : nearAddress(relocation, place)) &+ addend
+      if isWide, number != 0 {
         result.words.append(
           LinkedPatch.Word(offset: offset, symbol: number, addend: relocation.addend, content: .address))
       }
-    case .relative: value = try address(number, place) &+ addend &- here
+    case .relative: value = try nearAddress(relocation, place) &+ addend &- here
     case .branch: value = try branch(relocation, rule, place, offset, &result)
-    case .page: value = Self.page(try address(number, place) &+ addend) &- Self.page(here)
+    case .page: value = Self.page(try nearAddress(relocation, place) &+ addend) &- Self.page(here)
     // (Slots' own addends are in the slots but on x86-64, where they count from the place.)
     case .slot: value = try slotAddress() &+ (architecture == .x86_64 ? addend : 0) &- here
     case .slotPage: value = Self.page(try slotAddress()) &- Self.page(here)
@@ -273,7 +305,7 @@ private struct Context {
   ) throws(LinkError) -> UInt64 {
     let here = placement.base &+ offset
     let addend = UInt64(bitPattern: relocation.addend)
-    guard case .address(let target, let other) = try meaning(Int(relocation.symbol), place) else {
+    guard case .address(let target, let other, _) = try meaning(Int(relocation.symbol), place) else {
       throw .relocation(place, .kind)
     }
     let isForeign = imported.contains(Int(relocation.symbol))

@@ -95,6 +95,15 @@ struct RelocationRule {
     RelocationRule(name: name, value: .nothing, field: .none)
   }
 
+  /// Whether it puts an address, or a part of one, where not every address fits.
+  var isNearAddress: Bool {
+    switch value {
+    case .absolute: field != .bits(64, at: 0, of: 8)
+    case .relative, .page: true
+    default: false
+    }
+  }
+
   /// The slot that it needs, if any.
   var slot: LinkSlot.Content? {
     switch value {
