@@ -137,7 +137,10 @@ package struct AtomTable {
         ? size : min(size, symbol.value + symbol.size)
       let same = sorted[position...].prefix { object.symbols[$0].value == symbol.value }
       for other in same { end = max(end, min(size, symbol.value &+ object.symbols[other].size)) }
-      if end == symbol.value {
+      if end == symbol.value, let last = mergedEnd(section, symbol.value) {
+        // A compiler's label of a string or a constant that linkers merge: what fills up behind it is not a part of it.
+        end = last
+      } else if end == symbol.value {
         // Assembly without sizes: up to the next name.
         let next = sorted[position...].first { object.symbols[$0].value > symbol.value }
         end = next.map { min(size, object.symbols[$0].value) } ?? size
@@ -145,6 +148,14 @@ package struct AtomTable {
       bySymbol[index] = (atoms.count, 0)
       append(section, symbol.value..<end, symbols: [index])
     }
+  }
+
+  /// Where a string or a constant ends that linkers merge; nil in other sections.
+  private func mergedEnd(_ section: Int, _ start: UInt64) -> UInt64? {
+    let contents = object.sections[section]
+    guard contents.flags & SectionFlag.merge != 0, contents.entrySize > 0, start < contents.size else { return nil }
+    guard contents.holdsStrings, contents.hasContents else { return min(contents.size, start + contents.entrySize) }
+    return contents.bytes[Int(start)...].firstIndex(of: 0).map { UInt64($0) + 1 }
   }
 
   private mutating func placeNameless(_ section: Int, _ cuts: Set<UInt64>) {
