@@ -153,8 +153,12 @@ package struct AtomTable {
   /// Where a string or a constant ends that linkers merge; nil in other sections.
   private func mergedEnd(_ section: Int, _ start: UInt64) -> UInt64? {
     let contents = object.sections[section]
-    guard contents.flags & SectionFlag.merge != 0, contents.entrySize > 0, start < contents.size else { return nil }
-    guard contents.holdsStrings, contents.hasContents else { return min(contents.size, start + contents.entrySize) }
+    guard contents.flags & SectionFlag.merge != 0, contents.entrySize > 0, start < contents.size else {
+      return nil
+    }
+    guard contents.holdsStrings, contents.hasContents else {
+      return min(contents.size, start + contents.entrySize)
+    }
     return contents.bytes[Int(start)...].firstIndex(of: 0).map { UInt64($0) + 1 }
   }
 
