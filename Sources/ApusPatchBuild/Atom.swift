@@ -29,6 +29,7 @@ package struct Atom: Sendable, Hashable {
   package var symbols: [Int] = []
 
   package var size: UInt64 { range.upperBound - range.lowerBound }
+  var isNamelessConstant: Bool { kind == .constant && symbols.isEmpty }
 }
 
 /// What a relocation refers to, in terms of the program.

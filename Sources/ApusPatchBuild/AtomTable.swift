@@ -156,10 +156,17 @@ package struct AtomTable {
     guard contents.flags & SectionFlag.merge != 0, contents.entrySize > 0, start < contents.size else {
       return nil
     }
-    guard contents.holdsStrings, contents.hasContents else {
+    guard contents.flags & SectionFlag.strings != 0, contents.hasContents else {
       return min(contents.size, start + contents.entrySize)
     }
-    return contents.bytes[Int(start)...].firstIndex(of: 0).map { UInt64($0) + 1 }
+    // Of wide characters too: up to the first that is zero.
+    var end = start
+    while contents.size - end >= contents.entrySize {
+      let next = end + contents.entrySize
+      if contents.bytes[Int(end)..<Int(next)].allSatisfy({ $0 == 0 }) { return next }
+      end = next
+    }
+    return contents.size
   }
 
   private mutating func placeNameless(_ section: Int, _ cuts: Set<UInt64>) {
@@ -198,12 +205,8 @@ package struct AtomTable {
   private mutating func placeMerged(_ section: Int, _ offset: UInt64) {
     let contents = object.sections[section]
     var start = offset
-    var end = contents.size
-    if contents.holdsStrings, contents.hasContents {
-      if let zero = contents.bytes[Int(offset)...].firstIndex(of: 0) { end = UInt64(zero) + 1 }
-    } else {
+    if contents.flags & SectionFlag.strings == 0 || !contents.hasContents {
       start = offset / contents.entrySize * contents.entrySize
-      end = min(end, start + contents.entrySize)
       if let known = merged[MergedPlace(section: section, offset: start)] {
         merged[MergedPlace(section: section, offset: offset)] = known
         return
@@ -211,7 +214,7 @@ package struct AtomTable {
     }
     merged[MergedPlace(section: section, offset: start)] = atoms.count
     merged[MergedPlace(section: section, offset: offset)] = atoms.count
-    append(section, start..<end, symbols: [])
+    append(section, start..<(mergedEnd(section, start) ?? contents.size), symbols: [])
   }
 
   private mutating func append(_ section: Int, _ range: Range<UInt64>, symbols: [Int]) {

@@ -17,13 +17,17 @@ package struct CompilerWrapper {
     package static let kept = "kept"
   }
 
-  /// (An anchor would stand for several variables; clang has none, but puts variables together on arm64.)
+  /// Each function and variable in a section of its own. On arm64 and ppc64le compilers lay variables together, whose places are in
+  /// instructions then, and clang moves equal pieces of functions into new ones: not here.
   private var flags: [String] {
-    let isARM64 =
-      name.hasPrefix("aarch64")
-      || words.contains { $0.contains("-target=aarch64") || $0.hasPrefix("aarch64-") }
-    return ["-ffunction-sections", "-fdata-sections"]
-      + (name.contains("clang") ? isARM64 ? ["-mno-global-merge"] : [] : ["-fno-section-anchors"])
+    let sections = ["-ffunction-sections", "-fdata-sections"]
+    guard name.contains("clang") else { return sections + ["-fno-section-anchors"] }
+    func isFor(_ machine: String) -> Bool {
+      name.hasPrefix(machine)
+        || words.contains { $0.contains("target=\(machine)") || $0.hasPrefix(machine + "-") }
+    }
+    if isFor("aarch64") { return sections + ["-mno-global-merge", "-mno-outline"] }
+    return isFor("powerpc64le") ? sections + ["-mllvm", "-ppc-global-merge=false"] : sections
   }
 
   private let place: String

@@ -19,6 +19,14 @@ extension ObjectComparison {
     judgeLooseCode()
   }
 
+  /// Refuses structures that are laid out in another way, if functions change at all.
+  mutating func judgeLayouts(_ old: StructureLayouts, _ new: StructureLayouts, allowed: Set<String>) {
+    guard !changes.isEmpty else { return }
+    for change in old.changes(to: new) where !allowed.contains(change.name) {
+      refuse(.layout, change.name, "\(change.what), and objects of it that exist stay as they are")
+    }
+  }
+
   private mutating func refuse(_ rule: Refusal.Rule, _ symbol: String, _ why: String) {
     let refusal = Refusal(rule: rule, symbol: symbol, why: why)
     if !refusals.contains(refusal) { refusals.append(refusal) }

@@ -55,7 +55,14 @@ package struct ObjectComparison {
   }
 
   /// Compares two files, built of the same source by the same compiler with `-ffunction-sections -fdata-sections`.
-  package init(before old: ObjectFile, after new: ObjectFile) throws(ELFError) {
+  ///
+  /// - Parameters:
+  ///   - layouts: of the types in both files, if they have debugging information.
+  ///   - allowedLayouts: names of types that may change.
+  package init(
+    before old: ObjectFile, after new: ObjectFile,
+    layouts: (before: StructureLayouts, after: StructureLayouts)? = nil, allowedLayouts: Set<String> = []
+  ) throws(ELFError) {
     before = try AtomTable(old)
     after = try AtomTable(new)
     matching = AtomMatching(old: before, new: after)
@@ -67,6 +74,7 @@ package struct ObjectComparison {
       before.symbol(of: $0) != nil && matching.new[$0] == nil && isOfProgram(before, $0)
     }
     judge()
+    if let layouts { judgeLayouts(layouts.before, layouts.after, allowed: allowedLayouts) }
   }
 
   /// Nothing can be said of the functions.
@@ -100,8 +108,7 @@ package struct ObjectComparison {
 
   /// How an atom differs from what it was.
   mutating func firstDifference(_ old: Int, _ new: Int) -> Reason? {
-    guard before.atoms[old].size == after.atoms[new].size, before.bytes(of: old) == after.bytes(of: new)
-    else { return .code }
+    guard hasSameBytes(old, new) else { return .code }
     let left = before.references(of: old)
     let right = after.references(of: new)
     guard left.count == right.count else { return .code }
@@ -110,6 +117,19 @@ package struct ObjectComparison {
       if !refersToSame(a.target, b.target) { return .reference(name(b.target)) }
     }
     return nil
+  }
+
+  private func hasSameBytes(_ old: Int, _ new: Int) -> Bool {
+    let left = before.bytes(of: old)
+    let right = after.bytes(of: new)
+    if before.atoms[old].size == after.atoms[new].size { return left == right }
+    // What fills up behind a nameless constant depends on what comes next, and is not read.
+    guard before.atoms[old].isNamelessConstant, after.atoms[new].isNamelessConstant, let left, let right,
+      abs(left.count - right.count) < 16
+    else { return false }
+    let common = min(left.count, right.count)
+    return left.prefix(common) == right.prefix(common)
+      && left.dropFirst(common).allSatisfy { $0 == 0 } && right.dropFirst(common).allSatisfy { $0 == 0 }
   }
 
   private mutating func refersToSame(_ old: Target, _ new: Target) -> Bool {

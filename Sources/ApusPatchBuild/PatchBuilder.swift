@@ -11,6 +11,8 @@ package struct PatchBuildOptions: Sendable {
   package var targets: [String]
   package var name: String
   package var isReplacement: Bool
+  /// Names of structures that may be laid out in another way: no object of them lives on.
+  package var allowedLayouts: Set<String> = []
   package var command: [String]
   /// The program that stands in for compilers: apus itself.
   package var apus: String
@@ -303,7 +305,10 @@ package final class PatchBuilder {
       let before = if let old { try object(old, output) } else { ObjectFile(emptyFor: after.architecture) }
       let name = output.hasPrefix(tree + "/") ? String(output.dropFirst(tree.count + 1)) : output
       do throws(ELFError) {
-        let comparison = try ObjectComparison(before: before, after: after)
+        let comparison = try ObjectComparison(
+          before: before, after: after,
+          layouts: try old.map { old throws(ELFError) in try layouts(old, new) },
+          allowedLayouts: options.allowedLayouts)
         if !comparison.isSame { changes.append(PatchAssembler.Changes(file: name, comparison: comparison)) }
       } catch { throw .file(name, error) }
       if let command = first[output], let last = changes.last, last.file == name,
@@ -313,6 +318,22 @@ package final class PatchBuilder {
       }
     }
     return try assemble(changes, modules)
+  }
+
+  private var hasUnknownLayouts = false
+
+  private func layouts(
+    _ old: [UInt8], _ new: [UInt8]
+  ) throws(ELFError) -> (before: StructureLayouts, after: StructureLayouts) {
+    let before = try StructureLayouts(try ELFImage(source: old))
+    let after = try StructureLayouts(try ELFImage(source: new))
+    if !before.isKnown || !after.isKnown, !hasUnknownLayouts {
+      hasUnknownLayouts = true
+      notes.append(
+        "there is no debugging information: that no structure is laid out in another way cannot be seen (compile with -g)"
+      )
+    }
+    return (before, after)
   }
 
   /// Whether a module has a changed function by name, and its code is another.

@@ -8,6 +8,8 @@ package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case dataSize = "data-size"
     /// A variable that exists has a greater alignment.
     case dataAlignment = "data-alignment"
+    /// A structure of which objects may exist has its members at other places.
+    case layout = "layout"
     /// A table of places in code, which something outside the file reads.
     case sideTable = "side-table"
     /// A static variable is no more, and which one took its place is not clear.
@@ -44,6 +46,9 @@ package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case .dataValue: "set the value in a callback of the patch, or use a new variable"
     case .dataSize: "leave the type as it is and keep what is new in a shadow variable"
     case .dataAlignment: "leave the alignment as it is"
+    case .layout:
+      "leave the type as it is and keep what is new in a shadow variable, or, if no object of it outlives a call of what is replaced, "
+        + "say --allow-layout \(symbol)"
     case .sideTable: "make the change in a function that has no entry there"
     case .dataRemoved: "keep the variable and its name"
     case .threadLocalNew, .threadLocalValue, .threadLocalSize:

@@ -17,6 +17,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
+import layouts  # noqa: E402
 import pairs_elf as elf  # noqa: E402
 
 # Initialisers that the compiler writes: they ran when the program started.
@@ -298,6 +299,13 @@ class Comparison:
         self.initialisers()
         self.coroutines()
         self.aliases()
+        self.layouts(before_path, after_path)
+
+    def layouts(self, before_path, after_path):
+        """Structures that both have, by their debugging information, laid out in another way."""
+        if self.changed:
+            for name in layouts.changed(before_path, after_path):
+                self.refuse("layout", name)
 
     def refuse(self, rule, symbol):
         self.refused.add((rule, symbol))

@@ -32,6 +32,12 @@ struct PatchBuildCommand: ParsableCommand {
   var output: String?
   @Option(help: "The patch's name; the output's without .apatch by default.") var name: String?
   @Flag(help: "The patch takes the place of all that were applied before it.") var replace = false
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "Let this structure be laid out in another way: no object of it outlives a call of the functions that are replaced (repeatable).",
+      valueName: "type"))
+  var allowLayout: [String] = []
   @Flag(help: "Keep the directory of the builds, and say where it is.") var keep = false
   @Argument(parsing: .captureForPassthrough, help: "The command that builds the source.") var command:
     [String]
@@ -57,10 +63,11 @@ struct PatchBuildCommand: ParsableCommand {
       name ?? (output.split(separator: "/").last.map(String.init) ?? output).replacingSuffixes([".apatch"])
     guard let apus = Files.canonical("/proc/self/exe") else { throw CommandFailure("/proc is not mounted") }
     let command = self.command.first == "--" ? Array(self.command.dropFirst()) : self.command
-    let options = PatchBuildOptions(
+    var options = PatchBuildOptions(
       source: source, diff: diff, targets: target, name: title, isReplacement: replace, command: command,
       apus: apus,
       keeps: keep)
+    options.allowedLayouts = Set(allowLayout)
     let terminal = Terminal.error
     // Who interrupts ends the build that runs, and we clean up behind it.
     _ = signal(SIGINT, SIG_IGN)

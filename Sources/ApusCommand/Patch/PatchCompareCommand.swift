@@ -22,12 +22,14 @@ struct PatchCompareCommand: ParsableCommand {
 
   func run() throws {
     let comparison: ObjectComparison
-    let old = try object(before)
-    let new = try object(after)
+    let (old, oldLayouts) = try object(before)
+    let (new, newLayouts) = try object(after)
     guard old.architecture == new.architecture else {
       throw CommandFailure("\(before) is for \(old.architecture), \(after) for \(new.architecture)")
     }
-    do throws(ELFError) { comparison = try ObjectComparison(before: old, after: new) } catch {
+    do throws(ELFError) {
+      comparison = try ObjectComparison(before: old, after: new, layouts: (oldLayouts, newLayouts))
+    } catch {
       throw CommandFailure("\(after): \(error)")
     }
     let sink: TextSink
@@ -48,8 +50,10 @@ struct PatchCompareCommand: ParsableCommand {
     do throws(SinkError) { try sink.flush() } catch { throw CommandFailure("\(error)") }
   }
 
-  private func object(_ path: String) throws -> ObjectFile {
+  private func object(_ path: String) throws -> (ObjectFile, StructureLayouts) {
     let image = try openImage(path)
-    do throws(ELFError) { return try ObjectFile(image) } catch { throw CommandFailure("\(path): \(error)") }
+    do throws(ELFError) { return (try ObjectFile(image), try StructureLayouts(image)) } catch {
+      throw CommandFailure("\(path): \(error)")
+    }
   }
 }
