@@ -23,7 +23,9 @@ from packages import MACHINES  # noqa: E402
 
 
 def replace(source, target):
-    """Puts a file where another is that may be running."""
+    """Puts a file where another is that may be running, or behind the script that calls an emulator for it."""
+    if os.path.exists(target + ".elf"):
+        target += ".elf"
     shutil.copy2(source, target + ".new")
     os.replace(target + ".new", target)
 
@@ -41,7 +43,7 @@ class Runner:
         """(whether it holds, what to say)."""
         keep = os.path.join(self.options.keep, fix.name)
         patch = os.path.join(keep, "patch.apatch")
-        images = self.images(fix, patch, keep)
+        images = self.images(patch, keep)
         space = self.space(fix.package)
         if space.applied is None or space.applied > fix.position:
             os.makedirs(os.path.dirname(space.directory), exist_ok=True)
@@ -56,15 +58,7 @@ class Runner:
                 if os.path.exists(name):
                     os.remove(name)
         own = suite(space.directory, fix, f"{log}.own.log")
-        kept = {}
-        for name in images:
-            target = os.path.join(space.directory, name)
-            kept[name] = os.path.join(keep, "own", name)
-            os.makedirs(os.path.dirname(kept[name]), exist_ok=True)
-            shutil.copy2(target, kept[name])
-        for name in fixes.targets(fix.package, space.directory):
-            unpatched = os.path.join(keep, "unpatched", name)
-            kept.setdefault(name, None)
+        for name, unpatched in self.unpatched(keep):
             replace(images.get(name, unpatched), os.path.join(space.directory, name))
         given = suite(space.directory, fix, f"{log}.patched.log")
         space.applied = fix.position + 1
@@ -77,19 +71,25 @@ class Runner:
             return False, f"{said}; fails {'; '.join(sorted(missing)[:5])} ({log}.patched.log)"
         return bool(own), said if own else "no test ran"
 
-    def images(self, fix, patch, keep):
+    @staticmethod
+    def unpatched(keep):
+        """(name in the tree, path) of the binaries as they were."""
+        top = os.path.join(keep, "unpatched")
+        for directory, _, names in os.walk(top):
+            for name in names:
+                path = os.path.join(directory, name)
+                yield os.path.relpath(path, top), path
+
+    def images(self, patch, keep):
         """Makes the patched copies: {name in the tree: path}."""
         self.replaced, made = {}, {}
         modules = image.Patch(patch).modules
-        for directory, _, names in os.walk(os.path.join(keep, "unpatched")):
-            for name in names:
-                if name in modules:
-                    path = os.path.join(directory, name)
-                    inner = os.path.relpath(path, os.path.join(keep, "unpatched"))
-                    output = os.path.join(keep, "patched", inner)
-                    os.makedirs(os.path.dirname(output), exist_ok=True)
-                    self.replaced[inner] = image.write(self.options.apus, patch, path, output)
-                    made[inner] = output
+        for name, path in self.unpatched(keep):
+            if os.path.basename(name) in modules:
+                output = os.path.join(keep, "patched", name)
+                os.makedirs(os.path.dirname(output), exist_ok=True)
+                self.replaced[name] = image.write(self.options.apus, patch, path, output)
+                made[name] = output
         if not made:
             raise image.Failure(f"{patch} is for none of the binaries: {modules}")
         return made
