@@ -48,7 +48,9 @@ package struct LinkLayout: Sendable {
           throw .relocation(patch.place(of: relocation, in: section), .unknownType)
         }
         if let slot = patch.slot(of: relocation, rule) { wanted.append(slot) }
-        if rule.value == .branch, let slot = patch.veneerSlot(of: relocation) { jumps.append(slot) }
+        if rule.value == .branch, let slot = patch.veneerSlot(of: relocation, in: section) {
+          jumps.append(slot)
+        }
         if rule.isNearAddress, imported.contains(Int(relocation.symbol)) {
           jumps.append(LinkSlot(symbol: Int(relocation.symbol), addend: 0, content: .address))
         }
@@ -106,9 +108,15 @@ extension PatchObject {
   }
 
   /// The slot with the address that a call's veneer jumps to; nil if the patch itself has what is called.
-  func veneerSlot(of relocation: ELFRelocation) -> LinkSlot? {
+  func veneerSlot(of relocation: ELFRelocation, in section: ObjectSection) -> LinkSlot? {
     guard symbols[Int(relocation.symbol)].isUndefined, relocation.symbol != 0 else { return nil }
-    let addend = architecture == .x86_64 ? relocation.addend &+ 4 : relocation.addend
+    let addend = relocation.addend &- veneerAddend(of: relocation, in: section)
     return LinkSlot(symbol: Int(relocation.symbol), addend: addend, content: .address)
+  }
+
+  /// What of a call's addend counts from its veneer: where the instruction ends. Distances in data, as tables of virtual functions
+  /// hold them, are to the veneer instead of the function, so all of it does.
+  func veneerAddend(of relocation: ELFRelocation, in section: ObjectSection) -> Int64 {
+    section.isCode ? architecture == .x86_64 ? -4 : 0 : relocation.addend
   }
 }

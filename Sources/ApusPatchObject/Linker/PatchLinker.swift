@@ -229,7 +229,7 @@ private struct Context {
           LinkedPatch.Word(offset: offset, symbol: number, addend: relocation.addend, content: .address))
       }
     case .relative: value = try nearAddress(relocation, place) &+ addend &- here
-    case .branch: value = try branch(relocation, rule, place, offset, &result)
+    case .branch: value = try branch(relocation, section, rule, place, offset, &result)
     case .page: value = Self.page(try nearAddress(relocation, place) &+ addend) &- Self.page(here)
     // (Slots' own addends are in the slots but on x86-64, where they count from the place.)
     case .slot: value = try slotAddress() &+ (architecture == .x86_64 ? addend : 0) &- here
@@ -300,8 +300,8 @@ private struct Context {
   ///
   /// Calls of other modules go by a veneer always: on ppc64le they have another TOC, and elsewhere they are mostly far away.
   private func branch(
-    _ relocation: ELFRelocation, _ rule: RelocationRule, _ place: LinkPlace, _ offset: UInt64,
-    _ result: inout LinkedPatch
+    _ relocation: ELFRelocation, _ section: ObjectSection, _ rule: RelocationRule, _ place: LinkPlace,
+    _ offset: UInt64, _ result: inout LinkedPatch
   ) throws(LinkError) -> UInt64 {
     let here = placement.base &+ offset
     let addend = UInt64(bitPattern: relocation.addend)
@@ -314,7 +314,7 @@ private struct Context {
     let losesTOC = architecture == .ppc64le && (isForeign || other >> 5 == 1)
     let direct = target &+ entry &+ addend &- here
     if !isForeign, !losesTOC, rule.range.contains(Int64(bitPattern: direct)) { return direct }
-    guard let slot = patch.veneerSlot(of: relocation), let veneer = layout.veneers[slot],
+    guard let slot = patch.veneerSlot(of: relocation, in: section), let veneer = layout.veneers[slot],
       let place64 = layout.slots[slot]
     else { return direct }
     if losesTOC { try restoreTOC(Int(offset), place, &result.bytes) }
@@ -324,7 +324,8 @@ private struct Context {
         savesTOC: losesTOC)
     else { throw .relocation(place, .outOfRange(Int64(bitPattern: placement.base &+ place64 &- toc))) }
     result.bytes.replaceSubrange(Int(veneer)..<Int(veneer) + code.count, with: code)
-    return placement.base &+ veneer &- here &- (architecture == .x86_64 ? 4 : 0)
+    return placement.base &+ veneer &+ UInt64(bitPattern: patch.veneerAddend(of: relocation, in: section))
+      &- here
   }
 
   /// Loads the TOC pointer again behind a call (ELFv2, 2.3.6.1).
