@@ -348,7 +348,8 @@ private struct Context {
   ) throws(LinkError) {
     let number = Int(relocation.symbol)
     let count = architecture == .x86_64 && step == .call ? 2 : 4
-    guard offset + count <= bytes.count, architecture != .x86_64 || offset >= 3 else {
+    guard offset + count <= bytes.count, architecture != .x86_64 || step != .page || offset >= 3
+    else {
       throw .relocation(place, .beyondSection)
     }
     var distance = Int64(bitPattern: try threadOffset(number, place)) &+ relocation.addend

@@ -21,6 +21,7 @@ enum PPC64LERelocations {
       107: .mark("TLSGD"),
       108: .mark("TLSLD"),
       109: .mark("TOCSAVE"),
+      118: .mark("ENTRY"),
     ]
     halves(&rules, "ADDR16", .absolute, [.whole: 3, .low: 4, .high: 5, .adjusted: 6], doubleWord: (56, 57))
     halves(&rules, "TOC16", .fromTOC, [.whole: 47, .low: 48, .high: 49, .adjusted: 50], doubleWord: (63, 64))
