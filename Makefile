@@ -5,6 +5,7 @@
 #   make test           all tests (what .ci/run calls)
 #   make models         the model of the append protocol, with spin
 #   make machines       what runs in machines of arm64 and ppc64le, and the unit tests there (packages are kept in ~/.cache/apus)
+#   make patch-relocations   what patches' linker writes, against GNU ld and lld at the same addresses
 #   make cve            Debian's security fixes of redis, nginx, tiff and lua5.4 as patch objects: which are built, what they replace
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
@@ -34,7 +35,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  patch-pairs exact-counts exports-check kills losses models cve cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
+  patch-pairs patch-relocations exact-counts exports-check kills losses models cve cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
 
 all: build
 
@@ -61,6 +62,9 @@ command-tests:
 
 patch-pairs:
 	@$(STEP) "Changes that patches are made of" python3 Tests/Patches/pairs.py $(APUS) --quick
+
+patch-relocations:
+	@$(STEP) "Patches' linker against GNU ld and lld" python3 Tests/Patches/relocations.py $(APUS) --quick --self-check
 
 exact-counts:
 	@$(STEP) "Exact counts against callgrind" Tools/exact-counts.sh $(APUS)
@@ -118,7 +122,7 @@ cross-compiler:
 
 machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
-test: setup check-format build-tests models unit-tests command-tests patch-pairs hard-programs exact-counts exports-check kills losses fuzz-smoke \
+test: setup check-format build-tests models unit-tests command-tests patch-pairs patch-relocations hard-programs exact-counts exports-check kills losses fuzz-smoke \
   machine-images cross-compiler arm64 machine-tests-short
 	@printf '\n==> All tests passed\n'
 

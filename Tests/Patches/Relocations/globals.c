@@ -1,0 +1,2 @@
+// Variables and functions as each compiler takes them.
+#include "globals.h"
