@@ -16,6 +16,8 @@ package struct LinkedModule {
     package var size: UInt64
     package var isFunction: Bool
     package var isThreadLocal: Bool
+    /// It chooses a function (IFUNC).
+    package var isIndirect: Bool
   }
 
   package private(set) var path: String
@@ -56,7 +58,8 @@ package struct LinkedModule {
       symbols.append(
         Symbol(
           name: name, file: isLocal ? file : "", position: position, address: symbol.value, size: symbol.size,
-          isFunction: symbol.isFunction, isThreadLocal: isThreadLocal))
+          isFunction: symbol.isFunction, isThreadLocal: isThreadLocal,
+          isIndirect: symbol.kind == .indirectFunction))
     }
   }
 
@@ -93,6 +96,9 @@ package struct LinkedModule {
     }
     return all.filter { !$0.file.isEmpty && (file == nil || $0.file == file) }
   }
+
+  /// All of a name, whichever file's.
+  package func allSymbols(named name: String) -> [Symbol] { (byName[name] ?? []).map { symbols[$0] } }
 
   /// Whether the code at `address` is that of a function of an object file, apart from what relocations change.
   package func hasCode(of function: Int, in table: AtomTable, at address: Address) -> Bool {

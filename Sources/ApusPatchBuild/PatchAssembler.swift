@@ -71,30 +71,12 @@ package struct PatchAssembler {
 
   /// The patch; local symbols come first, as ELF wants it.
   package func finish(name: String, isReplacement: Bool) -> PatchObject {
-    let order = symbols.indices.sorted { a, b in
-      let (left, right) = (symbols[a].binding == .local ? 0 : 1, symbols[b].binding == .local ? 0 : 1)
-      return (left, a) < (right, b)
-    }
-    var renumbered = [Int](repeating: 0, count: symbols.count)
-    for (new, old) in order.enumerated() { renumbered[old] = new }
-    let sections = sections.map { section in
-      var section = section
-      section.relocations = section.relocations.map {
-        ELFRelocation(
-          offset: $0.offset, type: $0.type, symbol: UInt32(renumbered[Int($0.symbol)]), addend: $0.addend)
-      }
-      return section
-    }
-    return PatchObject(
-      architecture, name: name, isReplacement: isReplacement,
-      modules: modules.map(\.identity), sections: sections, sectionModules: sectionModules,
-      symbols: order.map { symbols[$0] },
-      functions: functions.map {
-        PatchObject.Function(symbol: renumbered[$0.symbol], old: $0.old, reasons: $0.reasons)
-      },
-      references: references.map {
-        PatchObject.Reference(symbol: renumbered[$0.symbol], kind: $0.kind, place: $0.place)
-      })
+    var patch = PatchObject(
+      architecture, name: name, isReplacement: isReplacement, modules: modules.map(\.identity),
+      sections: sections, sectionModules: sectionModules, symbols: symbols, functions: functions,
+      references: references)
+    patch.putLocalSymbolsFirst()
+    return patch
   }
 
   // MARK: Choosing

@@ -26,13 +26,20 @@ package struct PatchCheck {
   package init(_ patch: PatchObject, files: [LinkedModule], others: [ELFImage]) throws(ELFError) {
     self.patch = patch
     for image in files.map(\.image) + others {
-      for symbol in try image.importedAndExported() where !symbol.isUndefined && symbol.binding != .local {
-        exported.insert(symbol.name.split(separator: "@", maxSplits: 1).first.map(String.init) ?? symbol.name)
-      }
+      exported.formUnion(try Self.exports(image))
     }
     for module in patch.modules { findModule(module, files) }
     try checkFunctions()
     checkReferences()
+  }
+
+  /// The names that a file exports, without versions.
+  static func exports(_ image: ELFImage) throws(ELFError) -> Set<String> {
+    var result: Set<String> = []
+    for symbol in try image.importedAndExported() where !symbol.isUndefined && symbol.binding != .local {
+      result.insert(symbol.name.split(separator: "@", maxSplits: 1).first.map(String.init) ?? symbol.name)
+    }
+    return result
   }
 
   private mutating func note(_ isGood: Bool, _ text: String) {
@@ -79,27 +86,24 @@ package struct PatchCheck {
     for (index, module) in modules.enumerated() {
       if let module { sites[index] = try CallSites(module.image) }
     }
-    for function in patch.functions {
-      let place = function.old
-      guard modules[place.module] != nil else { continue }
-      guard let symbol = resolve(place) else {
-        note(
-          false, "\(place.name): not at \(hexadecimal(place.address)) of \(patch.modules[place.module].name)")
-        continue
-      }
-      let site = sites[place.module]?.sites.first { $0.entry == symbol.address }
-      if let site, site.modes.contains(.redirect) {
-        note(true, "\(place.name): replaced at its call site (\(site.kind.rawValue))")
-      } else if let refusal = site?.refusal {
-        note(false, "\(place.name): its call site cannot be used: \(refusal)")
-      } else {
-        let needed: UInt64 = patch.architecture == .x86_64 ? 5 : 4
-        note(
-          symbol.size >= needed,
-          symbol.size >= needed
-            ? "\(place.name): has no call site; its first instructions are to be moved"
-            : "\(place.name): has no call site, and its \(symbol.size) bytes are too few for a jump")
-      }
+    for function in patch.functions { checkEntry(function.old, "replaced", sites) }
+    for place in patch.quiescent { checkEntry(place, "quiescent, noticed", sites) }
+  }
+
+  /// Whether a function is where the patch has it, and its entry can be made to lead elsewhere.
+  private mutating func checkEntry(_ place: PatchObject.Place, _ purpose: String, _ sites: [Int: CallSites]) {
+    guard modules[place.module] != nil else { return }
+    guard let symbol = resolve(place) else {
+      return note(
+        false, "\(place.name): not at \(hexadecimal(place.address)) of \(patch.modules[place.module].name)")
+    }
+    switch FunctionEntry(symbol, sites[place.module], patch.architecture) {
+    case .site(let kind): note(true, "\(place.name): \(purpose) at its call site (\(kind))")
+    case .refused(let refusal): note(false, "\(place.name): its call site cannot be used: \(refusal)")
+    case .instructions:
+      note(true, "\(place.name): has no call site; its first instructions are to be moved")
+    case .tooSmall(let size):
+      note(false, "\(place.name): has no call site, and its \(size) bytes are too few for a jump")
     }
   }
 
@@ -124,12 +128,15 @@ package struct PatchCheck {
         note(
           isKnown || isWeak,
           "\(place.name): \(isKnown ? "exported" : isWeak ? "weak, and nobody has it" : "no file has it")")
+      case .provided:
+        let isKnown = PatchObject.providedFunctions.contains(place.name)
+        note(isKnown, "\(place.name): \(isKnown ? "provided by apus" : "this apus does not provide it")")
       }
     }
   }
 
   /// What linkers define.
-  private static let ofLinker: Set<String> = [
+  static let ofLinker: Set<String> = [
     "_GLOBAL_OFFSET_TABLE_", ".TOC.", "__tls_get_addr", "__ehdr_start", "_end", "__dso_handle",
   ]
 }

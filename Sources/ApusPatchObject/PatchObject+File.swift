@@ -13,16 +13,27 @@ enum PatchSection {
   static let functions = ".apus.functions"
   /// One for each symbol that is the program's.
   static let references = ".apus.references"
+  /// One for each function that runs when the patch is applied or taken away.
+  static let callbacks = ".apus.callbacks"
+  /// One for each shadow variable.
+  static let shadow = ".apus.shadow"
+  /// One for each state.
+  static let states = ".apus.states"
+  /// One for each quiescent function.
+  static let quiescent = ".apus.quiescent"
   /// The names that the records have, zero-terminated.
   static let strings = ".apus.strings"
 
-  static let all: Set<String> = [note, modules, sections, functions, references, strings]
   static let version: UInt32 = 1
   static let noteType: UInt32 = 1
   static let moduleSize = 32
   static let sectionSize = 4
   static let functionSize = 48
   static let referenceSize = 48
+  static let callbackSize = 16
+  static let shadowSize = 32
+  static let stateSize = 24
+  static let quiescentSize = 32
   static let replaceFlag: UInt32 = 1
 }
 
@@ -73,6 +84,29 @@ extension PatchObject {
       append(reference.place, to: &referenceRecords)
       referenceRecords.append(UInt64(0))
     }
+    var callbackRecords = ByteWriter()
+    for callback in callbacks {
+      for word in [UInt32(callback.symbol), callback.moment.rawValue, UInt32(callback.module), 0] {
+        callbackRecords.append(word)
+      }
+    }
+    var shadowRecords = ByteWriter()
+    for variable in shadowVariables {
+      shadowRecords.append(variable.id)
+      shadowRecords.append(variable.size)
+      shadowRecords.append(UInt32(variable.constructor ?? 0))
+      shadowRecords.append(UInt32(variable.destructor ?? 0))
+      shadowRecords.append(UInt64(0))
+    }
+    var stateRecords = ByteWriter()
+    for state in states {
+      stateRecords.append(state.id)
+      stateRecords.append(state.version)
+      stateRecords.append(UInt32(state.symbol))
+      stateRecords.append(UInt64(0))
+    }
+    var quiescentRecords = ByteWriter()
+    for place in quiescent { append(place, to: &quiescentRecords) }
     func table(_ name: String, _ writer: ByteWriter, _ size: Int) -> RelocatableWriter.Section {
       RelocatableWriter.Section(
         name: name, type: SectionType.programBits, alignment: 8, entrySize: UInt64(size), bytes: writer.bytes)
@@ -89,6 +123,12 @@ extension PatchObject {
     all.append(table(PatchSection.sections, sectionRecords, PatchSection.sectionSize))
     all.append(table(PatchSection.functions, functionRecords, PatchSection.functionSize))
     all.append(table(PatchSection.references, referenceRecords, PatchSection.referenceSize))
+    for (name, records, size) in [
+      (PatchSection.callbacks, callbackRecords, PatchSection.callbackSize),
+      (PatchSection.shadow, shadowRecords, PatchSection.shadowSize),
+      (PatchSection.states, stateRecords, PatchSection.stateSize),
+      (PatchSection.quiescent, quiescentRecords, PatchSection.quiescentSize),
+    ] where records.count > 0 { all.append(table(name, records, size)) }
     all.append(
       RelocatableWriter.Section(
         name: PatchSection.strings, type: SectionType.programBits, flags: 0, bytes: strings.bytes))
@@ -128,10 +168,10 @@ extension PatchObject {
     let header = try Self.readNote(try contents(PatchSection.note))
     let strings = try contents(PatchSection.strings)
     let moduleRecords = try Records(PatchSection.modules, try contents(PatchSection.modules), strings)
-    // (The first files of this version had one module, and did not have this section.)
-    let hasOwners = image.section(named: PatchSection.sections) != nil
-    let sectionRecords = try Records(
-      PatchSection.sections, hasOwners ? try contents(PatchSection.sections) : [], strings)
+    func optional(_ name: String) throws(PatchObjectError) -> Records? {
+      image.section(named: name) == nil ? nil : try Records(name, try contents(name), strings)
+    }
+    let sectionRecords = try optional(PatchSection.sections)
     let functionRecords = try Records(PatchSection.functions, try contents(PatchSection.functions), strings)
     let referenceRecords = try Records(
       PatchSection.references, try contents(PatchSection.references), strings)
@@ -152,10 +192,12 @@ extension PatchObject {
       guard count <= 24 else { throw record.malformed("a build-id of \(count) bytes") }
       return Module(name: name, buildID: Array(id.prefix(Int(count))))
     }
-    let owners = try sectionRecords.read(PatchSection.sectionSize) {
-      [count = modules.count] (record: inout Record) throws(PatchObjectError) in
-      try record.index(below: max(1, count))
-    }
+    // (The first files of this version had none, and one module.)
+    let owners =
+      try sectionRecords?.read(PatchSection.sectionSize) {
+        [count = modules.count] (record: inout Record) throws(PatchObjectError) in
+        try record.index(below: max(1, count))
+      } ?? []
     sectionModules = sections.indices.map { $0 < owners.count ? owners[$0] : 0 }
     let (moduleCount, symbolCount) = (modules.count, symbols.count)
     functions = try functionRecords.read(PatchSection.functionSize) {
@@ -173,10 +215,14 @@ extension PatchObject {
       }
       return Reference(symbol: symbol, kind: kind, place: try record.place(modules: moduleCount))
     }
+    (callbacks, shadowVariables, states, quiescent) = ([], [], [], [])
     for function in functions where symbols[function.symbol].section == nil {
       throw .malformed(
         section: PatchSection.functions, "the code of \(function.old.name) is not in the file")
     }
+    try readDeclared(
+      callbacks: try optional(PatchSection.callbacks), shadow: try optional(PatchSection.shadow),
+      states: try optional(PatchSection.states), quiescent: try optional(PatchSection.quiescent))
   }
 
   private static func readNote(
@@ -194,80 +240,5 @@ extension PatchObject {
     } catch { throw .malformed(section: PatchSection.note, "\(error)") }
     guard version == PatchSection.version else { throw .version(version) }
     return (name, flags & PatchSection.replaceFlag != 0)
-  }
-}
-
-/// One of the patch object's tables.
-private struct Records {
-  var section: String
-  var bytes: [UInt8]
-  var strings: [UInt8]
-
-  init(_ section: String, _ bytes: [UInt8], _ strings: [UInt8]) throws(PatchObjectError) {
-    self.section = section
-    self.bytes = bytes
-    self.strings = strings
-  }
-
-  func read<T>(
-    _ size: Int, _ body: (inout Record) throws(PatchObjectError) -> T
-  ) throws(PatchObjectError) -> [T] {
-    guard bytes.count % size == 0 else {
-      throw .malformed(section: section, "\(bytes.count) bytes are no whole number of records of \(size)")
-    }
-    var result: [T] = []
-    for start in stride(from: 0, to: bytes.count, by: size) {
-      var record = Record(
-        section: section, reader: ByteReader(Array(bytes[start..<start + size])), strings: strings)
-      result.append(try body(&record))
-    }
-    return result
-  }
-}
-
-/// One record.
-private struct Record {
-  var section: String
-  var reader: ByteReader
-  var strings: [UInt8]
-
-  func malformed(_ what: String) -> PatchObjectError { .malformed(section: section, what) }
-
-  private mutating func reading<T>(_ body: (inout ByteReader) throws(ByteError) -> T) throws(PatchObjectError)
-    -> T
-  {
-    do throws(ByteError) { return try body(&reader) } catch { throw malformed("\(error)") }
-  }
-
-  mutating func word() throws(PatchObjectError) -> UInt32 {
-    try reading { (reader: inout ByteReader) throws(ByteError) in try reader.readUInt32() }
-  }
-
-  mutating func double() throws(PatchObjectError) -> UInt64 {
-    try reading { (reader: inout ByteReader) throws(ByteError) in try reader.readUInt64() }
-  }
-
-  mutating func bytes(_ count: UInt64) throws(PatchObjectError) -> [UInt8] {
-    try reading { (reader: inout ByteReader) throws(ByteError) in try reader.readBytes(count) }
-  }
-
-  mutating func index(below count: Int) throws(PatchObjectError) -> Int {
-    let value = try word()
-    guard value < count else { throw malformed("a number \(value), of \(count)") }
-    return Int(value)
-  }
-
-  mutating func string() throws(PatchObjectError) -> String {
-    let offset = Int(try word())
-    guard offset < strings.count, let end = strings[offset...].firstIndex(of: 0) else {
-      throw malformed("a name at \(offset), beyond the names")
-    }
-    return String(decoding: strings[offset..<end], as: UTF8.self)
-  }
-
-  mutating func place(modules: Int) throws(PatchObjectError) -> PatchObject.Place {
-    PatchObject.Place(
-      module: try index(below: modules), name: try string(), file: try string(), position: Int(try word()),
-      address: try double(), size: try double())
   }
 }

@@ -2,9 +2,9 @@ package import ApusCore
 internal import ApusELF
 
 extension PatchObject {
-  /// Functions of the patch that take nobody's place: numbers of symbols.
+  /// Functions of the patch that take nobody's place and are no callbacks: numbers of symbols.
   package var addedFunctions: [Int] {
-    let replacing = Set(functions.map(\.symbol))
+    let replacing = Set(functions.map(\.symbol)).union(callbacks.map(\.symbol))
     return symbols.indices.filter {
       symbols[$0].isFunction && symbols[$0].section != nil && !replacing.contains($0)
     }
@@ -21,6 +21,54 @@ extension PatchObject {
 
   private func sectionName(_ symbol: Int) -> String {
     symbols[symbol].section.map { sections[$0].name } ?? ""
+  }
+
+  private func symbolName(_ symbol: Int) -> String {
+    let name = symbols[symbol].name
+    return name.isEmpty ? sectionName(symbol) : name
+  }
+
+  /// What hand-written patches declare.
+  private func writeDeclared(_ json: inout JSONWriter) {
+    json.array("callbacks") { json in
+      for callback in callbacks {
+        json.object { json in
+          json.member("moment", callback.moment.name)
+          json.member("function", symbolName(callback.symbol))
+          json.member("object", modules[callback.module].name)
+        }
+      }
+    }
+    json.array("shadow_variables") { json in
+      for variable in shadowVariables {
+        json.object { json in
+          json.member("id", variable.id)
+          json.member("size", variable.size)
+          json.member("constructor", variable.constructor.map { symbolName($0) } ?? "")
+          json.member("destructor", variable.destructor.map { symbolName($0) } ?? "")
+        }
+      }
+    }
+    json.array("states") { json in
+      for state in states {
+        json.object { json in
+          json.member("id", state.id)
+          json.member("version", state.version)
+          json.member("variable", symbolName(state.symbol))
+        }
+      }
+    }
+    json.array("quiescent") { json in
+      for place in quiescent {
+        json.object { json in
+          json.member("name", place.name)
+          json.member("object", modules[place.module].name)
+          json.member("file", place.file)
+          json.member("position", place.position)
+          json.member("address", place.address)
+        }
+      }
+    }
   }
 
   /// All of it, for programs.
@@ -50,6 +98,7 @@ extension PatchObject {
           json.object { json in
             json.member("name", reference.place.name)
             json.member("imported", reference.kind == .imported)
+            json.member("provided", reference.kind == .provided)
             json.member("object", modules[reference.place.module].name)
             json.member("file", reference.place.file)
             json.member("position", reference.place.position)
@@ -57,6 +106,7 @@ extension PatchObject {
           }
         }
       }
+      writeDeclared(&json)
       json.array("build_ids") { json in
         for module in modules.indices {
           json.object { json in
@@ -82,9 +132,35 @@ extension PatchObject {
       }
       for reference in references where reference.place.module == module {
         let file = reference.place.file.isEmpty ? "" : " (\(reference.place.file))"
-        let how = reference.kind == .imported ? ", from another module" : ""
+        let how =
+          switch reference.kind {
+          case .module: ""
+          case .imported: ", from another module"
+          case .provided: ", which apus provides"
+          }
         lines.append("  refers to   \(demangle(reference.place.name))\(file)\(how)")
       }
+    }
+    for callback in callbacks {
+      lines.append(
+        "  callback    \(callback.moment.name) of \(modules[callback.module].name): \(demangle(symbolName(callback.symbol)))"
+      )
+    }
+    for variable in shadowVariables {
+      let functions = [("constructor", variable.constructor), ("destructor", variable.destructor)].compactMap
+      {
+        (role, symbol) in symbol.map { ", \(role) \(demangle(symbolName($0)))" }
+      }
+      lines.append("  shadow      \(hexadecimal(variable.id)): \(variable.size) bytes\(functions.joined())")
+    }
+    for state in states {
+      lines.append(
+        "  state       \(hexadecimal(state.id)), version \(state.version): \(demangle(symbolName(state.symbol)))"
+      )
+    }
+    for place in quiescent {
+      let file = place.file.isEmpty ? "" : " (\(place.file))"
+      lines.append("  quiescent   \(demangle(place.name))\(file) of \(modules[place.module].name)")
     }
     for symbol in addedFunctions { lines.append("  adds        \(demangle(symbols[symbol].name))") }
     for symbol in addedData { lines.append("  adds data   \(demangle(symbols[symbol].name))") }

@@ -67,6 +67,8 @@ package struct PatchObject: Sendable {
       case module = 0
       /// By name among what all modules export, as the dynamic linker would.
       case imported = 1
+      /// A function that whoever applies the patch provides: one of ``PatchObject/providedFunctions``.
+      case provided = 2
     }
     /// Number of the symbol.
     package var symbol: Int
@@ -93,11 +95,17 @@ package struct PatchObject: Sendable {
   package var symbols: [ObjectSymbol]
   package var functions: [Function]
   package var references: [Reference]
+  package var callbacks: [Callback]
+  package var shadowVariables: [ShadowVariable]
+  package var states: [State]
+  /// Functions of the modules at whose entry a thread has nothing on its stack that the patch replaces.
+  package var quiescent: [Place]
 
   package init(
     _ architecture: Architecture, name: String, isReplacement: Bool = false, modules: [Module],
     sections: [ObjectSection], sectionModules: [Int]? = nil, symbols: [ObjectSymbol], functions: [Function],
-    references: [Reference]
+    references: [Reference], callbacks: [Callback] = [], shadowVariables: [ShadowVariable] = [],
+    states: [State] = [], quiescent: [Place] = []
   ) {
     self.architecture = architecture
     self.name = name
@@ -108,6 +116,10 @@ package struct PatchObject: Sendable {
     self.symbols = symbols
     self.functions = functions
     self.references = references
+    self.callbacks = callbacks
+    self.shadowVariables = shadowVariables
+    self.states = states
+    self.quiescent = quiescent
   }
 }
 

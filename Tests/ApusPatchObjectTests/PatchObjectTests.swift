@@ -47,6 +47,106 @@ import Testing
       ])
   }
 
+  /// The same as a hand-written patch, with all that it can declare.
+  static func declaredExample(_ architecture: Architecture) -> PatchObject {
+    var patch = example(architecture)
+    patch.sections[3].flags |= SectionFlag.write
+    patch.references[1].kind = .provided
+    patch.callbacks = [
+      .init(.prePatch, module: 0, symbol: 3), .init(.postUnpatch, module: 0, symbol: 3),
+      .init(.prePatch, module: 1, symbol: 3),
+    ]
+    patch.shadowVariables = [
+      .init(id: .max, size: 1 << 40, constructor: 3), .init(id: 0, size: 0),
+      .init(id: 7, size: 8, destructor: 3),
+    ]
+    patch.states = [.init(id: .max, version: .max, symbol: 2)]
+    patch.quiescent = [.init(module: 1, name: "loop", file: "l.c", position: 1, address: 64, size: 9)]
+    return patch
+  }
+
+  @Test(arguments: Architecture.allCases) func readsWhatHandWrittenPatchesDeclare(
+    _ architecture: Architecture
+  ) throws {
+    let patch = Self.declaredExample(architecture)
+    let read = try PatchObject(bytes: patch.bytes)
+    #expect(read.callbacks == patch.callbacks)
+    #expect(read.shadowVariables == patch.shadowVariables)
+    #expect(read.states == patch.states)
+    #expect(read.quiescent == patch.quiescent)
+    #expect(read.references == patch.references)
+    #expect(PatchObject.stateSize == 24 && PatchObject.Callback.Moment.allCases.count == 4)
+    let text = read.text { $0 }
+    for line in [
+      "callback    pre_patch of prog: f",
+      "shadow      0xffffffffffffffff: 1099511627776 bytes, constructor f",
+      "shadow      0x7: 8 bytes, destructor f", "state       0xffffffffffffffff, version 4294967295: n",
+      "quiescent   loop (l.c) of libx.so.1", "puts, which apus provides",
+    ] { #expect(text.contains(line), "\(text)") }
+  }
+
+  @Test func declarationsAreChecked() throws {
+    func expect(_ section: String, _ words: String, _ change: (inout PatchObject) -> Void) {
+      var patch = Self.declaredExample(.x86_64)
+      change(&patch)
+      do throws(PatchObjectError) {
+        _ = try PatchObject(bytes: patch.bytes)
+        Issue.record("\(section), \(words): was read")
+      } catch {
+        guard case .malformed(section, let what) = error else {
+          Issue.record("\(section), \(words): \(error)")
+          return
+        }
+        #expect(what.contains(words), "\(what)")
+      }
+    }
+    expect(".apus.callbacks", "of 2") { $0.callbacks[0].module = 2 }
+    expect(".apus.callbacks", "of 6") { $0.callbacks[0].symbol = 6 }
+    expect(".apus.callbacks", "no function") { $0.callbacks[0].symbol = 4 }
+    expect(".apus.callbacks", "no function") { $0.callbacks[0].symbol = 2 }
+    expect(".apus.callbacks", "two callbacks") { $0.callbacks[2].module = 0 }
+    expect(".apus.shadow", "two shadow variables") { $0.shadowVariables[1].id = 7 }
+    expect(".apus.shadow", "no function") { $0.shadowVariables[0].constructor = 5 }
+    expect(".apus.shadow", "of 6") { $0.shadowVariables[0].destructor = 600 }
+    expect(".apus.states", "two states") { $0.states.append($0.states[0]) }
+    expect(".apus.states", "no state's variable") { $0.states[0].symbol = 3 }
+    expect(".apus.states", "no state's variable") { $0.sections[3].size = 23 }
+    expect(".apus.states", "no state's variable") { $0.symbols[2].value = 4096 - 23 }
+    expect(".apus.quiescent", "of 2") { $0.quiescent[0].module = 2 }
+  }
+
+  @Test func localSymbolsComeFirst() throws {
+    var patch = Self.declaredExample(.arm64)
+    patch.symbols.swapAt(1, 5)
+    patch.symbols.swapAt(2, 3)
+    func renumber(_ symbol: Int) -> Int { [0, 5, 3, 2, 4, 1][symbol] }
+    patch.functions[0].symbol = renumber(patch.functions[0].symbol)
+    for index in 0..<2 { patch.references[index].symbol = renumber(patch.references[index].symbol) }
+    for index in 0..<3 { patch.callbacks[index].symbol = renumber(patch.callbacks[index].symbol) }
+    for index in 0..<2 {
+      let symbol = Int(patch.sections[1].relocations[index].symbol)
+      patch.sections[1].relocations[index].symbol = UInt32(renumber(symbol))
+    }
+    patch.shadowVariables[0].constructor = 2
+    patch.shadowVariables[2].destructor = 2
+    patch.states[0].symbol = 3
+    let before = Self.names(patch)
+    patch.putLocalSymbolsFirst()
+    #expect(Self.names(patch) == before)
+    let bindings = patch.symbols.map { $0.binding == .local }
+    #expect(bindings == [true, true, true, false, false, false])
+  }
+
+  /// What the numbers of symbols in a patch stand for.
+  private static func names(_ patch: PatchObject) -> [String] {
+    let numbers =
+      patch.functions.map(\.symbol) + patch.references.map(\.symbol) + patch.callbacks.map(\.symbol)
+      + patch.states.map(\.symbol)
+      + patch.shadowVariables.flatMap { [$0.constructor, $0.destructor] }.compactMap { $0 }
+      + patch.sections.flatMap { $0.relocations.map { Int($0.symbol) } }
+    return numbers.map { patch.symbols[$0].name }
+  }
+
   @Test(arguments: Architecture.allCases) func readsWhatItWrites(_ architecture: Architecture) throws {
     let patch = Self.example(architecture)
     let read = try PatchObject(bytes: patch.bytes)
@@ -74,8 +174,8 @@ import Testing
     #expect(patch.references.allSatisfy { patch.symbols[$0.symbol].isUndefined && $0.kind == .module })
   }
 
-  @Test func damageIsAnError() throws {
-    let bytes = Self.example(.x86_64).bytes
+  @Test(arguments: [false, true]) func damageIsAnError(_ isDeclared: Bool) throws {
+    let bytes = (isDeclared ? Self.declaredExample(.x86_64) : Self.example(.x86_64)).bytes
     for count in 0..<bytes.count {
       #expect(throws: PatchObjectError.self) { try PatchObject(bytes: Array(bytes[..<count])) }
     }

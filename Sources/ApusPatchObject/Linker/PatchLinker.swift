@@ -16,7 +16,8 @@ package struct PatchLinker: Sendable {
     self.patch = patch
     self.module = module
     layout = try LinkLayout(patch, module: module)
-    imported = Set(patch.references.filter { $0.kind == .imported }.map(\.symbol))
+    imported = Set(
+      patch.references.filter { $0.kind != .module || $0.place.module != module }.map(\.symbol))
   }
 
   /// Links.
