@@ -26,6 +26,15 @@ enum RelocationExtent {
     }
   }
 
+  /// Whether it is a whole address: R_X86_64_64, R_AARCH64_ABS64, R_PPC64_ADDR64.
+  static func isAddress(_ type: UInt32, _ architecture: Architecture) -> Bool {
+    switch architecture {
+    case .x86_64: type == 1
+    case .arm64: type == 257
+    case .ppc64le: type == 38
+    }
+  }
+
   /// Whether the relocation at this place of the code is the target of a call or jump, for which it does not matter by which way
   /// the function is reached.
   static func isBranch(

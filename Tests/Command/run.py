@@ -21,6 +21,7 @@ import behaviour_ends  # noqa: E402
 import behaviour_gdb  # noqa: E402
 import behaviour_options  # noqa: E402
 import behaviour_patch  # noqa: E402
+import behaviour_patch_pack  # noqa: E402
 import behaviour_processes  # noqa: E402
 import behaviour_registers  # noqa: E402
 import behaviour_remote  # noqa: E402
@@ -31,7 +32,7 @@ from sources import SOURCES  # noqa: E402
 
 GROUPS = [
     behaviour_ends, behaviour_options, behaviour_views, behaviour_processes, behaviour_registers, behaviour_remote,
-    behaviour_traces, behaviour_gdb, behaviour_patch,
+    behaviour_traces, behaviour_gdb, behaviour_patch, behaviour_patch_pack,
 ]
 
 

@@ -5,7 +5,8 @@ package struct PatchCommand: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "patch", abstract: "Make live patches and look at them.",
     subcommands: [
-      PatchBuildCommand.self, PatchInspectCommand.self, PatchCheckCommand.self, PatchCompareCommand.self,
+      PatchBuildCommand.self, PatchPackCommand.self, PatchInspectCommand.self, PatchCheckCommand.self,
+      PatchCompareCommand.self,
       PatchLinkCommand.self,
     ])
 
