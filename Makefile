@@ -137,6 +137,7 @@ man:
 
 install: build man
 	install -D -m 755 $(APUS) $(DESTDIR)$(PREFIX)/bin/apus
+	install -D -m 644 Headers/apus_patch.h $(DESTDIR)$(PREFIX)/include/apus_patch.h
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 .build/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
@@ -146,7 +147,7 @@ install: build man
 	$(APUS) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/apus $(DESTDIR)$(PREFIX)/share/man/man1/apus.1 \
+	rm -f $(DESTDIR)$(PREFIX)/bin/apus $(DESTDIR)$(PREFIX)/include/apus_patch.h $(DESTDIR)$(PREFIX)/share/man/man1/apus.1 \
 	  $(DESTDIR)$(PREFIX)/share/man/man1/apus.*.1 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus \
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish

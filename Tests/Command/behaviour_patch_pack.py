@@ -640,3 +640,24 @@ def test_packing_for_other_architectures(bench):
             equal((declared(found), [f["name"] for f in found["functions"]]), (DECLARED, ["price"]), compiler)
             bench.run("patch", "check", patch, shop.path("shop"), "--quiet")
             shop.link(patch, 0x10000000, lambda name: 0x10200000 if name != "puts" else 0x7f0000000000)
+
+
+def test_the_example_of_the_documentation(bench):
+    """What Documentation/PatchObject.md has under "Writing a patch by hand", as it stands there."""
+    with open(os.path.join(HEADERS, "..", "Documentation", "PatchObject.md"), encoding="utf-8") as file:
+        text = file.read().split("## Writing a patch by hand")[1].split("\n## ")[0]
+    place = bench.file("-example")
+    os.mkdir(place)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+    for language, block in blocks:
+        name = re.match(r"(?:/\*|#) (\S+)", block)
+        if language != "console":
+            with open(os.path.join(place, name[1]), "w", encoding="utf-8") as out:
+                out.write(block)
+    commands = [line[2:] for language, block in blocks if language == "console" for line in block.splitlines()]
+    equal((sorted(os.listdir(place)), len(commands)), (["fix.c", "fix.manifest", "service.c"], 4))
+    script = "set -e\napus() { \"$APUS\" \"$@\"; }\n" + "\n".join(commands)
+    out = run("sh", "-c", script, cwd=place, env={**os.environ, "APUS": bench.apus, "CPATH": HEADERS})
+    check("FAIL" not in out and "greet: replaced at its call site" in out and "apus_shadow_free_all: provided by apus" in out, out)
+    found = json.loads(bench.run("patch", "inspect", os.path.join(place, "fix.apatch"), "--format", "json").out)
+    equal((found["name"], [f["name"] for f in found["functions"]], len(found["callbacks"]), len(found["states"])), ("count the greetings", ["greet"], 2, 1))
