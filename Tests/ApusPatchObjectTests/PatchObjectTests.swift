@@ -174,6 +174,24 @@ import Testing
     #expect(patch.references.allSatisfy { patch.symbols[$0.symbol].isUndefined && $0.kind == .module })
   }
 
+  /// A hand-written patch as it was when there first were any.
+  @Test func readsTheFirstHandWrittenPatch() throws {
+    let path = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+    let patch = try PatchObject(bytes: WholeFile.bytes("/\(path)/Fixtures/packed1.apatch"))
+    #expect(patch.name == "by hand" && patch.isReplacement && patch.modules.map(\.name) == ["shop"])
+    #expect(patch.functions.map(\.old.name) == ["price"])
+    func name(_ symbol: Int?) -> String? { symbol.map { patch.symbols[$0].name } }
+    #expect(patch.callbacks.map(\.moment) == [.prePatch, .postPatch])
+    #expect(patch.callbacks.map { name($0.symbol) } == ["check_first", "when_done"])
+    #expect(patch.shadowVariables.map(\.id) == [0x5105] && patch.shadowVariables.map(\.size) == [4])
+    #expect(name(patch.shadowVariables.first?.constructor) == "begin")
+    #expect(patch.states.map(\.id) == [1] && patch.states.map(\.version) == [2])
+    #expect(name(patch.states.first?.symbol) == "counting")
+    #expect(patch.quiescent.map(\.name) == ["serve"])
+    let provided = patch.references.filter { $0.kind == .provided }
+    #expect(provided.map(\.place.name) == ["apus_shadow_get_or_alloc"])
+  }
+
   @Test(arguments: [false, true]) func damageIsAnError(_ isDeclared: Bool) throws {
     let bytes = (isDeclared ? Self.declaredExample(.x86_64) : Self.example(.x86_64)).bytes
     for count in 0..<bytes.count {
