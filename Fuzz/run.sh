@@ -47,6 +47,26 @@ END
   { printf '\001'; cat ../Tests/Fixtures/patch1.apatch; } > .build/corpus/FuzzPatch/patch
   touch .build/corpus/FuzzPatch/c
 fi
+# Patches that are written by hand: an object file with all that can be declared, and a packed one.
+if [ ! -e .build/corpus/FuzzPatch/packed ]; then
+  cat > .build/declared.c <<'END'
+#include "apus_patch.h"
+static int n; int h(int x) { return x * n + 3; }
+static int f(void *p) { return *(int *)apus_shadow_get(p, 7) + n++; }
+APUS_REPLACES(f, "h", "", "");
+static int before(const struct apus_module *m) { return m->state != 0; }
+static void after(const struct apus_module *m) { n = m->state; }
+APUS_PRE_PATCH(before, ""); APUS_POST_PATCH(after, "x"); APUS_PRE_UNPATCH(after, ""); APUS_POST_UNPATCH(after, "");
+static int make(void *o, void *d, void *c) { return o == d || c; }
+APUS_SHADOW(7, 4, make, 0); APUS_STATE(s, 1, 2); APUS_QUIESCENT("h", "", "");
+END
+  for flags in "-O0" "-O2 -fPIC"; do
+    cc $flags -I ../Headers -c -o .build/seed.o .build/declared.c
+    { printf '\000'; cat .build/seed.o; } > ".build/corpus/FuzzPatch/declared$(echo "$flags" | tr -d ' ')"
+  done
+  { printf '\001'; cat ../Tests/Fixtures/packed1.apatch; } > .build/corpus/FuzzPatch/packed
+  printf '\001name a\nmodule b\nreplace a b of c in d at 0x10\nsymbol e\n# f\nreplace-all\n' > .build/corpus/FuzzPatch/manifest
+fi
 for choice in 1 5 9 13 17 21 25 29 7 0; do
   { printf "\\$(printf %03o $choice)"; cat ../Tests/Fixtures/version1.trace; } > ".build/corpus/FuzzTrace/golden-$choice"
 done

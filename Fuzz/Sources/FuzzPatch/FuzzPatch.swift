@@ -5,8 +5,8 @@ import ApusPatchObject
 
 /// Feeds libFuzzer's input to the comparison of object files and to the reader of patch objects.
 ///
-/// The first byte chooses: an even one, an object file and the same with its second half damaged, and a patch of the two; an odd
-/// one, a patch object, which is shown, written again and linked.
+/// The first byte chooses: an even one, an object file and the same with its second half damaged, and patches of the two,
+/// compared and packed; an odd one, a patch object, which is shown, written again and linked, or a manifest.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzPatch(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   guard count > 1 else { return 0 }
@@ -33,15 +33,35 @@ private func compare(_ bytes: [UInt8]) {
     var assembler = PatchAssembler(before.architecture)
     try? assembler.add([PatchAssembler.Changes(file: "x.o", comparison: comparison)], to: module)
     _ = try? PatchObject(bytes: assembler.finish(name: "x", isReplacement: false).bytes)
+    pack(before, after, image)
   }
 }
 
 private func read(_ bytes: [UInt8]) {
+  _ = try? PatchManifest(String(decoding: bytes, as: UTF8.self), file: "m")
   guard let patch = try? PatchObject(bytes: bytes) else { return }
   _ = patch.json.text
   _ = patch.text { $0 }
   _ = try? PatchObject(bytes: patch.bytes)
+  _ = try? PatchCheck(patch, files: [], others: [])
   for module in patch.modules.indices { link(patch, module) }
+}
+
+/// Packs a file, as an object and its own module, and the same damaged.
+private func pack(_ object: ObjectFile, _ other: ObjectFile, _ image: ELFImage) {
+  guard let module = try? LinkedModule(path: "x", image: image),
+    let manifest = try? PatchManifest("module x\nreplace f h\nsymbol n at 0", file: "m")
+  else { return }
+  for lines in [manifest, try? PatchManifest("module x", file: "m")].compactMap({ $0 }) {
+    for inputs in [[object], [object, other]] {
+      let named: [PatchPacker.Input] = inputs.map { ("x.o", $0) }
+      guard
+        var packer = try? PatchPacker(lines, modules: [module], libraries: [image], inputs: named),
+        let patch = try? packer.pack(name: "x")
+      else { continue }
+      _ = try? PatchObject(bytes: patch.bytes)
+    }
+  }
 }
 
 /// Links a part, near and far from what it refers to.
