@@ -91,8 +91,10 @@ def check_reach(arch, directory, apus, random, checks):
 
 
 def check_pointers(arch, directory, apus, random, checks):
-    """Distances to functions in data (`f@PLT - .`), as relative tables of virtual functions hold them: also beyond a veneer the addend counts
-    from the function's stand-in and not from the function."""
+    """Distances to functions in data (`f@PLT - .`), as relative tables of virtual functions hold them.
+
+    By a veneer too the addend counts from what stands for the function and is not the veneer's.
+    """
     numbers = {"x86_64": 4, "arm64": 314}
     data = {"x86_64": ".long f - . + {}", "arm64": ".word f - . + {}"}
     if arch not in numbers:
@@ -125,7 +127,8 @@ def check_sizes(directory, apus, random, checks):
     for size, wide, fits in ((0, False, True), (0xffffffff, False, True), (random.getrandbits(32), False, True), (1 << 32, False, False),
                              (1 << 63, True, True), (MASK - 8, True, True), (1 << 40, True, True)):
         words = [".quad x@SIZE", ".quad x@SIZE + 5"] if wide else [".long x@SIZE"]
-        found = linkers.assemble("x86_64", "\n".join([".text", ".globl x", "x:", f".size x, {size:#x}", *words, ".quad 0", ".quad 0"]), path)
+        text = [".text", ".globl x", "x:", f".size x, {size:#x}", *words, ".quad 0", ".quad 0"]
+        found = linkers.assemble("x86_64", "\n".join(text), path)
         kinds = {r.type for s in found.sections for r in s.relocations}
         checks.that(kinds == {33 if wide else 32}, f"x86_64 SIZE: the types are {kinds}")
         base = some_base("x86_64", random)

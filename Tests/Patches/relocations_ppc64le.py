@@ -43,7 +43,8 @@ def halves(name, suffix, kind, parts):
         "_DS": (f"ld 3, {{s}}{suffix}(4)", signed(16, 4)),
         "_LO_DS": (f"ld 3, {{s}}{suffix}@l(4)", anything(4)),
     }
-    return [Row(name + part, texts[part][0], kind, texts[part][1], differs=DATA if not part and kind in ("absolute", "fromTOC", "blockOffset") else {}) for part in parts]
+    data = kind in ("absolute", "fromTOC", "blockOffset")
+    return [Row(name + part, texts[part][0], kind, texts[part][1], differs=DATA if data and not part else {}) for part in parts]
 
 
 ALL = ("", "_LO", "_HI", "_HA", "_DS", "_LO_DS")
@@ -51,8 +52,10 @@ SIMPLE = ALL[:4]
 ROWS += [
     *halves("ADDR16", "", "absolute", ALL),
     *halves("TOC16", "@toc", "fromTOC", ALL),
-    *[Row("REL16" + part, f"addi{'s' if 'H' in part else ''} 3, 4, {{s}}-.{at}", "relative", values, unknown=() if part else ("lld",)) for part, at, values in (
-        ("", "", signed(16)), ("_LO", "@l", anything()), ("_HI", "@h", signed(32)), ("_HA", "@ha", adjusted()))],
+    Row("REL16", "addi 3, 4, {s}-.", "relative", signed(16), unknown=("lld",)),
+    Row("REL16_LO", "addi 3, 4, {s}-.@l", "relative", anything()),
+    Row("REL16_HI", "addis 3, 4, {s}-.@h", "relative", signed(32)),
+    Row("REL16_HA", "addis 3, 4, {s}-.@ha", "relative", adjusted()),
     *halves("TPREL16", "@tprel", "threadOffset", ALL),
     *halves("DTPREL16", "@dtprel", "blockOffset", ALL),
     *halves("GOT16", "@got", "slot address", ALL),

@@ -10,9 +10,9 @@ class Row:
     text: assembly with {s} for the symbol; `.reloc` in it may stand for what no assembler mnemonic gives.
     kind: what it computes, by which the symbol is chosen so that a wanted value results.
     good, bad: {label: value}; values as the type's definition computes them, before the shift.
-    real: the number of bytes before the relocation at which the text begins is found from the object, so nothing is said here.
     unknown: the linkers that do not know the type.
-    kept: {linker: {label: why}}: bad values that a linker takes all the same, or good ones that it refuses.
+    differs: {linker: {label: why}}: bad values that a linker takes all the same, or good ones that it does not.
+    patched: the type's number, where the assembler has no name for it; the text has another type then.
     """
 
     def __init__(self, name, text, kind, values, unknown=(), differs=None, patched=None):
