@@ -638,7 +638,7 @@ def test_packing_for_other_architectures(bench):
             patch = shop.pack(shop.compile(text, compiler=compiler, flags=flags), quiet=False)
             found = shop.inspect(patch)
             equal((declared(found), [f["name"] for f in found["functions"]]), (DECLARED, ["price"]), compiler)
-            bench.run("patch", "check", patch, shop.path("shop"), "--quiet")
+            equal(bench.run("patch", "check", patch, shop.path("shop"), "--quiet").out, "", f"{compiler}: check")
             shop.link(patch, 0x10000000, lambda name: 0x10200000 if name != "puts" else 0x7f0000000000)
 
 

@@ -14,13 +14,15 @@ struct PatchPackCommand: ParsableCommand {
       The sources include apus_patch.h, whose macros say which function replaces which, and declare callbacks, shadow variables, \
       states and quiescent functions. The manifest is a text file, a line each; a line that begins with # is a comment:
 
-        name TEXT           the patch's name; the output's without .apatch by default
-        replace-all         the patch takes the place of all that were applied before it
-        module PATH         a program or library that is patched, with its symbols; relative to the manifest's directory
+        name TEXT
+        replace-all
+        module PATH
         replace NEW OLD [of FILE] [in MODULE] [at ADDRESS]
-                            the function NEW of the objects replaces OLD, a static one of that source file, as APUS_REPLACES says it
         symbol NAME [of FILE] [in MODULE] [at ADDRESS]
-                            which of several symbols of a module the objects mean by NAME
+
+      In that order: the patch's name (the output's without .apatch by default); that it takes the place of all that were applied before \
+      it; a program or library that is patched, with its symbols, relative to the manifest's directory; that the function NEW of the \
+      objects replaces OLD, of a source file if it is static, as APUS_REPLACES says it; which of several symbols the objects mean.
       """)
 
   @Option(help: ArgumentHelp("What is patched, and how.", valueName: "file"), completion: .file())
