@@ -6,7 +6,9 @@
 #   make models         the model of the append protocol, with spin
 #   make machines       what runs in machines of arm64 and ppc64le, and the unit tests there (packages are kept in ~/.cache/apus)
 #   make patch-relocations   what patches' linker writes, against GNU ld and lld at the same addresses
-#   make cve            Debian's security fixes of redis, nginx, tiff and lua5.4 as patch objects: which are built, what they replace
+#   make patch-images   patches linked into small programs' files, for three architectures, and run
+#   make cve            Debian's security fixes of redis, nginx, tiff and lua5.4 as patch objects: which are built, what they replace;
+#                       then each linked into the unpatched program, which runs its tests (make cve-arm64: tiff and lua5.4 in qemu-user)
 #   make demo           record Lua sorting strings; report, flame graph and Perfetto trace in demo-out/
 #   make bench          ns a call, file size, reading speed, memory; against uftrace
 #   make fuzz           fuzz the ELF and trace readers (FUZZ_SECONDS=600)
@@ -27,6 +29,8 @@ KILLS ?= 200
 STEP := Tools/step.sh
 HARD := Tests/HardPrograms
 PATCHES := Tests/Patches
+# Where the patch objects of `make cve` stay.
+CVE ?= .build/cve
 SWIFT_FILES = find Package.swift Sources Tests $(wildcard Fuzz Benchmarks) -name '*.swift' -not -path '*/.build/*' -print0
 
 # The Swift runtime would print a backtrace of each process that a test kills.
@@ -35,7 +39,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  patch-pairs patch-relocations exact-counts exports-check kills losses models cve cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
+  patch-pairs patch-relocations patch-images exact-counts exports-check kills losses models cve cve-arm64 cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
 
 all: build
 
@@ -66,6 +70,9 @@ patch-pairs:
 patch-relocations:
 	@$(STEP) "Patches' linker against GNU ld and lld" python3 Tests/Patches/relocations.py $(APUS) --quick --self-check
 
+patch-images:
+	@$(STEP) "Patches linked into programs" python3 $(PATCHES)/image_test.py $(APUS)
+
 exact-counts:
 	@$(STEP) "Exact counts against callgrind" Tools/exact-counts.sh $(APUS)
 
@@ -83,7 +90,13 @@ models:
 
 # What apus must find is in cve-expected.txt; cve-expected writes it anew, from builds of its own and their disassembly.
 cve: build cve-oracle
-	@$(STEP) "Debian's security fixes as patches" python3 $(PATCHES)/cve.py $(APUS)
+	@$(STEP) "Debian's security fixes as patches" python3 $(PATCHES)/cve.py $(APUS) --keep $(CVE)
+	@$(STEP) "Those patches linked into programs, which run their tests" python3 $(PATCHES)/images.py $(APUS) --keep $(CVE)
+
+cve-arm64: build
+	@$(STEP) "The same fixes for arm64" python3 $(PATCHES)/cve.py $(APUS) --machine arm64 --keep $(CVE)
+	@$(STEP) "Those patches linked in, in the emulator" \
+	    python3 $(PATCHES)/images.py $(APUS) --machine arm64 --keep $(CVE)
 
 cve-oracle:
 	@$(STEP) "The oracle of what a fix changes" python3 $(PATCHES)/oracle_test.py
@@ -122,7 +135,7 @@ cross-compiler:
 
 machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
-test: setup check-format build-tests models unit-tests command-tests patch-pairs patch-relocations hard-programs exact-counts exports-check kills losses fuzz-smoke \
+test: setup check-format build-tests models unit-tests command-tests patch-pairs patch-relocations patch-images hard-programs exact-counts exports-check kills losses fuzz-smoke \
   machine-images cross-compiler arm64 machine-tests-short
 	@printf '\n==> All tests passed\n'
 
