@@ -87,13 +87,22 @@ package struct ObjectComparison {
   /// Whether nothing differs.
   package var isSame: Bool { changes.isEmpty && additions.isEmpty && refusals.isEmpty }
 
-  /// Whether the file as it was is part of a module: some function of its own has its code there.
+  /// Whether the file as it was is part of a module: some function of its own has its code there, or, of a file without functions,
+  /// the module has a variable of its names.
   package func belongs(to module: LinkedModule) -> Bool {
     guard before.object.symbols.count > 1 else { return true }
-    return before.atoms.indices.contains { atom in
-      before.atoms[atom].kind == .code && before.symbol(of: atom)?.isFunction ?? false
-        && !module.symbols(ofFunction: atom, in: before).isEmpty
+    func named(_ atom: Int) -> [LinkedModule.Symbol] {
+      guard let symbol = before.symbol(of: atom) else { return [] }
+      return module.symbols(
+        named: symbol.name, isLocal: symbol.binding == .local, file: before.object.sourceName)
     }
+    let functions = before.atoms.indices.filter {
+      before.atoms[$0].kind == .code && before.symbol(of: $0)?.isFunction ?? false
+    }
+    guard functions.isEmpty else {
+      return functions.contains { !module.symbols(ofFunction: $0, in: before).isEmpty }
+    }
+    return before.atoms.indices.contains { isOfProgram(before, $0) && !named($0).isEmpty }
   }
 
   /// Whether two atoms hold the same: bytes, and references to what is the same.

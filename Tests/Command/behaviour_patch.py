@@ -185,6 +185,36 @@ def test_two_functions_that_nothing_tells_apart(bench):
     tree.build(tree.diff("util.c", ("x * 7", "x * 9")), status=1, err=["twin", "cannot be told"])
 
 
+def test_a_table_in_a_file_without_functions_is_refused(bench):
+    tree = Tree(bench)
+    tree.files["util.c"] = UTIL.replace("int table = 7;", "extern int table, limits[];").replace("+ table", "+ table + limits[1]")
+    tree.files["tables.h"] = "#define LIMITS 1, 2\n"
+    tree.files["tables.c"] = '#include "tables.h"\nint table = 7;\nint limits[] = {LIMITS};\n'
+    tree.files["Makefile"] = MAKEFILE.replace("util.o", "util.o tables.o").replace("util.h", "util.h tables.h")
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    both = bench.file(".diff")
+    parts = [tree.diff("util.c", ("x + ++count", "x - ++count")), tree.diff("tables.h", ("1, 2", "1, 2, 3"))]
+    tree.write("/", both, "".join(open(part, encoding="utf-8").read() for part in parts))
+    tree.build(both, status=1, err=["tables.o", "limits", "data-size"])
+
+
+def test_a_structure_laid_out_in_another_way(bench):
+    tree = Tree(bench)
+    tree.files["util.c"] = UTIL.replace("static int count", "struct item { int a; long b; };\nstatic int count").replace(
+        "int util(int x) { return", "int util(int x) { struct item item = {x, 1}; use(&item); return")
+    tree.files["util.h"] += "#include <stddef.h>\nstruct item;\n__attribute__((noipa)) static void use(struct item *i) { (void)i; }\n"
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    diff = tree.diff("util.c", ("int a;", "int a, more;"), ("++count", "++count + 1"), ("{x, 1}", "{x, 1, 2}"))
+    tree.build(diff, status=1, err=["util.o", "item", "more", "(layout)", "--allow-layout item"])
+    path, _ = tree.build(diff, "--allow-layout", "item")
+    equal(names(tree.inspect(path)), ["util"])
+    tree.files["Makefile"] = MAKEFILE.replace("-g ", "")
+    tree.write(tree.place, "Makefile", tree.files["Makefile"])
+    tree.build(diff, err="compile with -g")
+
+
 def test_errors_of_building(bench):
     tree = Tree(bench)
     good = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))
