@@ -4,24 +4,39 @@ import ApusCore
 package struct DebugEntry: Sendable {
   /// The tags and attributes that are asked for (DWARF 5, 7.5.3 and 7.5.4).
   package enum Tag {
+    package static let arrayType: UInt64 = 0x01  // DW_TAG_array_type
     package static let classType: UInt64 = 0x02  // DW_TAG_class_type
+    package static let enumerationType: UInt64 = 0x04  // DW_TAG_enumeration_type
     package static let member: UInt64 = 0x0d  // DW_TAG_member
+    package static let pointerType: UInt64 = 0x0f  // DW_TAG_pointer_type
+    package static let referenceType: UInt64 = 0x10  // DW_TAG_reference_type
     package static let structureType: UInt64 = 0x13  // DW_TAG_structure_type
     package static let typedef: UInt64 = 0x16  // DW_TAG_typedef
     package static let unionType: UInt64 = 0x17  // DW_TAG_union_type
     package static let inheritance: UInt64 = 0x1c  // DW_TAG_inheritance
+    package static let subrange: UInt64 = 0x21  // DW_TAG_subrange_type
+    package static let baseType: UInt64 = 0x24  // DW_TAG_base_type
+    package static let constType: UInt64 = 0x26  // DW_TAG_const_type
+    package static let variable: UInt64 = 0x34  // DW_TAG_variable
+    package static let volatileType: UInt64 = 0x35  // DW_TAG_volatile_type
     package static let namespace: UInt64 = 0x39  // DW_TAG_namespace
+    package static let rvalueReferenceType: UInt64 = 0x42  // DW_TAG_rvalue_reference_type
+    package static let atomicType: UInt64 = 0x47  // DW_TAG_atomic_type
   }
   package enum Attribute {
     package static let name: UInt64 = 0x03  // DW_AT_name
     package static let byteSize: UInt64 = 0x0b  // DW_AT_byte_size
     package static let bitOffset: UInt64 = 0x0c  // DW_AT_bit_offset
     package static let bitSize: UInt64 = 0x0d  // DW_AT_bit_size
+    package static let upperBound: UInt64 = 0x2f  // DW_AT_upper_bound
+    package static let count: UInt64 = 0x37  // DW_AT_count
+    package static let encoding: UInt64 = 0x3e  // DW_AT_encoding
     package static let memberLocation: UInt64 = 0x38  // DW_AT_data_member_location
     package static let declaration: UInt64 = 0x3c  // DW_AT_declaration
     package static let type: UInt64 = 0x49  // DW_AT_type
     package static let dataBitOffset: UInt64 = 0x6b  // DW_AT_data_bit_offset
     static let stringOffsetsBase: UInt64 = 0x72  // DW_AT_str_offsets_base
+    static let splitNames: Set<UInt64> = [0x76, 0x2130]  // DW_AT_dwo_name, DW_AT_GNU_dwo_name
   }
   package enum Value: Sendable, Hashable {
     case number(UInt64)
@@ -53,22 +68,24 @@ package struct DebugEntry: Sendable {
 }
 
 extension ELFImage {
-  /// Whether it has debugging information that ``forEachDebugEntry(_:_:)`` reads: not split off, not compressed.
-  package var hasDebugInformation: Bool {
-    section(named: ".debug_info").map { $0.size > 0 && $0.flags & SectionFlag.compressed == 0 } ?? false
-  }
-
   /// Calls `body` for the entries of wanted tags, in their order; in a relocatable file too.
+  ///
+  /// - Returns: whether that was all: there is debugging information, and it is not split off, compressed, or in sections or of
+  ///   versions that are not read.
   package func forEachDebugEntry(
     _ isWanted: (UInt64) -> Bool, _ body: (DebugEntry) -> Void
-  ) throws(ELFError) {
-    guard hasDebugInformation else { return }
+  ) throws(ELFError) -> Bool {
+    let names = [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str", ".debug_str_offsets"]
+    guard section(named: ".debug_types") == nil, section(named: ".debug_info")?.size ?? 0 > 0,
+      names.allSatisfy({ section(named: $0).map { $0.flags & SectionFlag.compressed == 0 } ?? true })
+    else { return false }
     var reader = DebugReader(
       information: try relocatedContents(".debug_info"),
       abbreviations: try relocatedContents(".debug_abbrev"),
       strings: try relocatedContents(".debug_str"), lineStrings: try relocatedContents(".debug_line_str"),
       stringOffsets: try relocatedContents(".debug_str_offsets"))
     try reading(".debug_info") { () throws(ByteError) in try reader.read(isWanted, body) }
+    return reader.isComplete
   }
 
   /// A section's contents with what relocations put there; empty if there is no such section.
@@ -99,7 +116,16 @@ private struct DebugReader {
   let strings: [UInt8]
   let lineStrings: [UInt8]
   let stringOffsets: [UInt8]
-  private var tables: [UInt64: [UInt64: Abbreviation]] = [:]
+  /// The last table of abbreviations, and where it is.
+  private var table: (place: UInt64, entries: [UInt64: Abbreviation])?
+  /// Bytes of abbreviations read: tables may overlap in a damaged file.
+  private var spent: UInt64 = 0
+  /// Whether all was read.
+  private(set) var isComplete = true
+
+  /// Of names, in bytes, and of entries in each other: more is damage.
+  private static let longestName = 1 << 16
+  private static let deepest = 256
 
   init(
     information: [UInt8], abbreviations: [UInt8], strings: [UInt8], lineStrings: [UInt8],
@@ -138,7 +164,10 @@ private struct DebugReader {
       let first = reader.offset
       var unit = try reader.take(length)
       let version = try unit.readUInt16()
-      guard (2...5).contains(version) else { continue }
+      guard (2...5).contains(version) else {
+        isComplete = false
+        continue
+      }
       var header = Unit(
         start: start, version: version, isWide: isWide, addressSize: 8, stringOffsetsBase: isWide ? 16 : 8)
       var table: UInt64 = 0
@@ -148,7 +177,10 @@ private struct DebugReader {
         table = try offset(&unit, isWide)
         // Type units have a signature and where the type is; skeletons and what they stand for, an identifier.
         if kind == 2 || kind == 6 { try unit.skip(isWide ? 16 : 12) }
-        if kind == 4 || kind == 5 { try unit.skip(8) }
+        if kind == 4 || kind == 5 {
+          try unit.skip(8)
+          isComplete = false
+        }
       } else {
         table = try offset(&unit, isWide)
         header.addressSize = try unit.readUInt8()
@@ -162,9 +194,13 @@ private struct DebugReader {
   }
 
   private mutating func abbreviations(at place: UInt64) throws(ByteError) -> [UInt64: Abbreviation] {
-    if let known = tables[place] { return known }
+    if let table, table.place == place { return table.entries }
     var reader = ByteReader(abbreviations)
     try reader.skip(place)
+    defer { spent &+= UInt64(reader.offset) &- place }
+    guard spent <= 8 * UInt64(abbreviations.count) else {
+      throw ByteError(.pastEnd(needed: spent, available: UInt64(abbreviations.count)), at: place)
+    }
     var result: [UInt64: Abbreviation] = [:]
     while reader.remaining > 0 {
       let code = try reader.readULEB128()
@@ -180,11 +216,11 @@ private struct DebugReader {
       }
       result[code] = entry
     }
-    tables[place] = result
+    table = (place, result)
     return result
   }
 
-  private func read(
+  private mutating func read(
     _ reader: inout ByteReader, _ first: Int, _ header: Unit, _ table: [UInt64: Abbreviation],
     _ isWanted: (UInt64) -> Bool, _ body: (DebugEntry) -> Void
   ) throws(ByteError) {
@@ -198,7 +234,10 @@ private struct DebugReader {
         if depth <= 0 { return }
         continue
       }
-      guard let abbreviation = table[code] else { return }
+      guard let abbreviation = table[code], depth <= Self.deepest else {
+        isComplete = false
+        return
+      }
       let wanted = isWanted(abbreviation.tag)
       var entry = DebugEntry(offset: place, depth: depth, tag: abbreviation.tag, attributes: [:])
       for (attribute, form, constant) in abbreviation.attributes {
@@ -206,6 +245,7 @@ private struct DebugReader {
         if attribute == DebugEntry.Attribute.stringOffsetsBase, case .number(let base)? = value {
           unit.stringOffsetsBase = base
         }
+        if depth == 0, DebugEntry.Attribute.splitNames.contains(attribute) { isComplete = false }
         if wanted, let value { entry.attributes[attribute] = value }
       }
       if wanted { body(entry) }
@@ -258,7 +298,12 @@ private struct DebugReader {
 
   private func skip(_ reader: inout ByteReader, _ form: UInt64, _ unit: Unit) throws(ByteError) {
     switch form {
-    case 0x16: _ = try value(&reader, try reader.readULEB128(), 0, unit)  // indirect
+    case 0x16:  // indirect
+      let form = try reader.readULEB128()
+      guard form != 0x16, form != 0x21 else {
+        throw ByteError(.pastEnd(needed: form, available: 0), at: UInt64(reader.offset))
+      }
+      _ = try value(&reader, form, 0, unit)
     case 0x1b, 0x22, 0x23: _ = try reader.readULEB128()  // addrx, loclistx, rnglistx
     case 0x1e: try reader.skip(16)  // data16
     case 0x20, 0x24: try reader.skip(8)  // ref_sig8, ref_sup8
@@ -273,7 +318,9 @@ private struct DebugReader {
   }
 
   private func text(_ table: [UInt8], _ offset: UInt64) -> DebugEntry.Value? {
-    guard offset < UInt64(table.count), let end = table[Int(offset)...].firstIndex(of: 0) else { return nil }
+    guard offset < UInt64(table.count),
+      let end = table[Int(offset)...].prefix(Self.longestName).firstIndex(of: 0)
+    else { return nil }
     return .text(String(decoding: table[Int(offset)..<end], as: UTF8.self))
   }
 

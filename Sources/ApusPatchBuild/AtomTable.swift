@@ -74,6 +74,11 @@ package struct AtomTable {
   /// The atom that a symbol names.
   package func atom(ofSymbol symbol: Int) -> (atom: Int, offset: Int64)? { bySymbol[symbol] }
 
+  /// Whether an atom is all that its section has.
+  func isAlone(_ atom: Int) -> Bool {
+    atoms[atom].size == object.sections[atoms[atom].section].size
+  }
+
   /// The symbol that names an atom.
   package func symbol(of atom: Int) -> ObjectSymbol? {
     atoms[atom].symbols.first.map { object.symbols[$0] }
@@ -157,7 +162,7 @@ package struct AtomTable {
       return nil
     }
     guard contents.flags & SectionFlag.strings != 0, contents.hasContents else {
-      return min(contents.size, start + contents.entrySize)
+      return contents.size - start <= contents.entrySize ? contents.size : start + contents.entrySize
     }
     // Of wide characters too: up to the first that is zero.
     var end = start

@@ -13,7 +13,7 @@ package struct BuildLog: Sendable {
     package var kept: String
     /// Where it was done.
     package var directory = ""
-    /// The compiler's command as the build gave it, the compiler's path first; empty of what was linked.
+    /// The compiler's command as the build gave it, the compiler's path first; empty if no line can hold it.
     package var command: [String] = []
   }
 

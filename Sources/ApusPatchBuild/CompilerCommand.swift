@@ -2,7 +2,7 @@
 package struct CompilerCommand: Sendable, Hashable {
   /// What it makes.
   package enum Purpose: Sendable, Hashable {
-    /// An object file of one source file (-c).
+    /// An object file of each source file (-c).
     case compile
     /// A program or library, of objects and perhaps of sources.
     case link
@@ -66,7 +66,7 @@ package struct CompilerCommand: Sendable, Hashable {
       }
       index += 1
     }
-    if mode == .compile, sources.count != 1 { mode = .other }
+    if mode == .compile, sources.isEmpty || sources.count > 1 && output != nil { mode = .other }
     if mode == .link, !hasInput { mode = .other }
     purpose = mode
     let base = sources.first.map { words[$0].split(separator: "/").last.map(String.init) ?? words[$0] } ?? ""

@@ -74,6 +74,7 @@ package struct CompilerWrapper {
     let command = CompilerCommand(words)
     switch command.purpose {
     case .other: throw ChildProcess.replaceSelf(path: compiler, [compiler] + words)
+    case .compile where command.sources.count > 1: return try compileEach(command)
     case .compile: return try compile(words, to: command.output)
     case .link where command.sources.isEmpty || isProbe(command): return try link(words, command)
     case .link: return try compileAndLink(command)
@@ -108,6 +109,16 @@ package struct CompilerWrapper {
     return 0
   }
 
+  /// Compiles several sources, one after the other.
+  private func compileEach(_ command: CompilerCommand) throws(SystemError) -> Int32 {
+    for source in command.sources {
+      let single = words.indices.filter { $0 == source || !command.sources.contains($0) }.map { words[$0] }
+      let status = try compile(single, to: CompilerCommand(single).output)
+      guard status == 0 else { return status }
+    }
+    return 0
+  }
+
   /// Gives an object a second name, which the build does not know.
   private func keep(_ output: String) throws(SystemError) -> String {
     let unique = "\(Clock.monotonic.now())-\(ProcessEnvironment.processID)"
@@ -122,7 +133,7 @@ package struct CompilerWrapper {
     let status = try execute(words)
     if status == 0, !isProbe(command) || command.sources.isEmpty {
       let output = try absolute(command.output)
-      if Files.exists(output) { try log(.link, output, "") }
+      if Files.exists(output) { try log(.link, output, "", [compiler] + words) }
     }
     return status
   }
@@ -150,7 +161,7 @@ package struct CompilerWrapper {
       linked[source] = object
     }
     let status = try execute(linked)
-    if status == 0 { try log(.link, try absolute(command.output), "") }
+    if status == 0 { try log(.link, try absolute(command.output), "", [compiler] + linked) }
     return status
   }
 

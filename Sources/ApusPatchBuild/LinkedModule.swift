@@ -18,6 +18,8 @@ package struct LinkedModule {
     package var isThreadLocal: Bool
     /// It chooses a function (IFUNC).
     package var isIndirect: Bool
+    /// Seen in its module only (STV_HIDDEN): a linker makes such symbols local.
+    package var isHidden: Bool
   }
 
   package private(set) var path: String
@@ -59,7 +61,7 @@ package struct LinkedModule {
         Symbol(
           name: name, file: isLocal ? file : "", position: position, address: symbol.value, size: symbol.size,
           isFunction: symbol.isFunction, isThreadLocal: isThreadLocal,
-          isIndirect: symbol.kind == .indirectFunction))
+          isIndirect: symbol.kind == .indirectFunction, isHidden: symbol.other & 3 == 2))
     }
   }
 
@@ -92,9 +94,15 @@ package struct LinkedModule {
     // (A linker may have made a hidden symbol local; then it has no file, or the last file's.)
     guard isLocal else {
       let global = all.filter { $0.file.isEmpty }
-      return global.isEmpty ? all : global
+      return global.isEmpty ? all.filter(\.isHidden) : global
     }
     return all.filter { !$0.file.isEmpty && (file == nil || $0.file == file) }
+  }
+
+  /// Those of a name that all files see, else those of single files.
+  package func visibleSymbols(named name: String) -> [Symbol] {
+    let shared = symbols(named: name, isLocal: false, file: nil)
+    return shared.isEmpty ? allSymbols(named: name) : shared
   }
 
   /// All of a name, whichever file's.
@@ -118,11 +126,12 @@ package struct LinkedModule {
 
   /// The same, where jumps may be longer or shorter, of a function whose size is known.
   private func hasRelaxedCode(of function: Int, in table: AtomTable, _ symbol: Symbol) -> Bool {
-    guard table.object.architecture == .x86_64, let code = table.bytes(of: function), !code.isEmpty,
+    guard let code = table.bytes(of: function), !code.isEmpty,
       symbol.size <= UInt64(2 * code.count + 64),
       let there = try? image.bytes(at: symbol.address, count: symbol.size)
     else { return false }
-    return X86_64.RelaxedCode.isSame(Array(code), there, open: openBytes(of: function, in: table))
+    return RelaxedCode.isSame(
+      Array(code), there, open: openBytes(of: function, in: table), table.object.architecture)
   }
 
   /// The symbols that a function of an object file may have become: those of its name with its code, one for each place.

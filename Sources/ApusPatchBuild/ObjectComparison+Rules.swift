@@ -21,7 +21,6 @@ extension ObjectComparison {
 
   /// Refuses structures that are laid out in another way, if functions change at all.
   mutating func judgeLayouts(_ old: StructureLayouts, _ new: StructureLayouts, allowed: Set<String>) {
-    guard !changes.isEmpty else { return }
     for change in old.changes(to: new) where !allowed.contains(change.name) {
       refuse(.layout, change.name, "\(change.what), and objects of it that exist stay as they are")
     }
@@ -48,6 +47,10 @@ extension ObjectComparison {
         refuse(.indirectFunction, change.name, "the choice has been made already")
       }
       if isInitialiser(atom) { refuse(.constructor, change.name, "threads that exist have run it") }
+      if isStaticInitialiser(atom) {
+        refuse(.constructor, change.name, "it gives variables their first values, and has run already")
+        continue
+      }
       if constructors.contains(change.atoms[0]) { refuse(.constructor, change.name, "it has run already") }
       if !isCompiled(after) || section == ".text" && hasFunctionSections(after) {
         refuse(
@@ -85,6 +88,16 @@ extension ObjectComparison {
     atom.symbols.contains {
       let name = after.object.symbols[$0].name
       return name == "__tls_init" || name.hasPrefix("_ZTH")
+    }
+  }
+
+  /// What compilers write to give static variables their first values; without optimisation, functions of their own.
+  private func isStaticInitialiser(_ atom: Atom) -> Bool {
+    atom.symbols.contains {
+      let name = after.object.symbols[$0].name
+      return name.contains("__static_initialization_and_destruction_0")
+        || name.hasPrefix("__cxx_global_var_init")
+        || name.hasPrefix("__cxx_global_array_dtor") || name.hasPrefix("_GLOBAL__sub_I_")
     }
   }
 
@@ -209,9 +222,13 @@ extension ObjectComparison {
       for case .atom(let target, _) in before.references(of: old).map(\.target) { used.insert(target) }
     }
     for old in removals where before.atoms[old].kind == .variable || before.atoms[old].kind == .threadLocal {
-      guard let symbol = before.symbol(of: old), symbol.binding == .local, used.contains(old) else {
-        continue
+      guard let symbol = before.symbol(of: old), used.contains(old) else { continue }
+      // One that other files may use stays; but if another came that could be it, it was given a new name.
+      let size = before.atoms[old].size
+      let isRenamed = additions.contains {
+        after.atoms[$0].kind == before.atoms[old].kind && after.atoms[$0].size == size
       }
+      guard symbol.binding == .local || isRenamed else { continue }
       refuse(.dataRemoved, symbol.name, "functions that use it would lose what it holds")
     }
   }

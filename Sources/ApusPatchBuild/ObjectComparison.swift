@@ -132,11 +132,14 @@ package struct ObjectComparison {
     let left = before.bytes(of: old)
     let right = after.bytes(of: new)
     if before.atoms[old].size == after.atoms[new].size { return left == right }
-    // What fills up behind a nameless constant depends on what comes next, and is not read.
+    // What fills up behind a nameless string depends on what comes next in its section, and is not read.
     guard before.atoms[old].isNamelessConstant, after.atoms[new].isNamelessConstant, let left, let right,
-      abs(left.count - right.count) < 16
+      abs(left.count - right.count) < 16, !before.isAlone(old), !after.isAlone(new)
     else { return false }
     let common = min(left.count, right.count)
+    guard let end = left.firstIndex(of: 0), left.distance(from: left.startIndex, to: end) < common,
+      left[end...].allSatisfy({ $0 == 0 })
+    else { return false }
     return left.prefix(common) == right.prefix(common)
       && left.dropFirst(common).allSatisfy { $0 == 0 } && right.dropFirst(common).allSatisfy { $0 == 0 }
   }

@@ -27,6 +27,8 @@ package struct PatchAssembler {
   /// What changed in an object file.
   package struct Changes {
     package var file: String
+    /// The object file's path from the root, in the build.
+    package var path = ""
     package var comparison: ObjectComparison
     /// What it was, without the flags that a patch's builds add; nil where that does not matter or is not known.
     package var plain: AtomTable?

@@ -51,6 +51,8 @@ package final class PatchBuilder {
   private var notes: [String] = []
   /// What the diff changes and compilers read, in the tree.
   private var changedFiles: [String] = []
+  /// All that it changes.
+  private var diffFiles: [String] = []
 
   /// - Parameters:
   ///   - directory: where the working directory is made.
@@ -136,8 +138,13 @@ package final class PatchBuilder {
           !$0.hasPrefix(CompilerWrapper.variable + "=")
         }
         + ["\(CompilerWrapper.variable)=\(place)"]
+      // (A compiler's name alone is looked for in our own PATH.)
+      var command = options.command
+      if let name = command.first, Files.exists("\(compilers)/\(name)") {
+        command[0] = "\(compilers)/\(name)"
+      }
       return try ChildProcess(
-        options.command, environment: environment, directory: tree, output: log.rawValue
+        command, environment: environment, directory: tree, output: log.rawValue
       ).wait()
     }
     guard end == .exited(0) else { throw .build(phase: phase, status: end.status, output: tail(output)) }
@@ -169,7 +176,8 @@ package final class PatchBuilder {
       guard try apply(0, ["--dry-run"]) == 0 else { throw .diff(first) }
       strip = 0
     }
-    let files = SourceChange.files(text, strip: strip).filter { SourceChange.isCompiled($0) }
+    diffFiles = SourceChange.files(text, strip: strip)
+    let files = diffFiles.filter { SourceChange.isCompiled($0) }
     changedFiles = files
     for file in files where Files.exists("\(tree)/\(file)") {
       _ = try run(["cp", "--", "\(tree)/\(file)", old(file)], in: nil, to: output)
@@ -181,7 +189,8 @@ package final class PatchBuilder {
   }
 
   private func old(_ file: String) -> String {
-    "\(place)/\(CompilerWrapper.Names.kept)/old-" + String(file.map { $0 == "/" ? "_" : $0 })
+    "\(place)/\(CompilerWrapper.Names.kept)/old-"
+      + file.map { $0 == "/" ? "_" : $0 == "_" ? "__" : String($0) }.joined()
   }
 
   private func keepLineNumbers(of file: String) throws(PatchBuildError) {
@@ -212,7 +221,10 @@ package final class PatchBuilder {
     var modules: [LinkedModule] = []
     if options.targets.isEmpty {
       for output in outputs {
+        // (What else drivers make: precompiled headers.)
+        guard try contents(output).starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { continue }
         let made = try module(output)
+        self.outputs[made.path] = output
         if made.image.type != .relocatable { modules.append(made) }
       }
       guard !modules.isEmpty else { throw .nothingLinked }
@@ -225,6 +237,7 @@ package final class PatchBuilder {
         let output = outputs.first(where: { Self.base($0) == base })
           ?? outputs.first(where: { base.hasPrefix(Self.base($0)) })
       else { throw .noTarget(base, outputs: outputs.map(Self.base)) }
+      self.outputs[own.path] = output
       if own.hasSymbols {
         modules.append(own)
       } else {
@@ -284,22 +297,27 @@ package final class PatchBuilder {
   }
 
   private func compare(_ log: BuildLog, _ modules: [LinkedModule]) throws(PatchBuildError) -> BuiltPatch {
+    // Of several that went to one file, which was moved then, each is one.
+    func key(_ record: BuildLog.Record) -> String {
+      let words = Array(record.command.dropFirst())
+      return ([record.output] + CompilerCommand(words).sources.map { words[$0] }).joined(separator: "\u{1f}")
+    }
     var first: [String: BuildLog.Record] = [:]
-    var second: [(output: String, kept: String)] = []
+    var second: [(key: String, output: String, kept: String)] = []
     for record in log.records where record.kind == .compile {
       if record.phase == 1 {
-        first[record.output] = record
+        first[key(record)] = record
       } else {
-        second.removeAll { $0.output == record.output }
-        second.append((record.output, record.kept))
+        second.removeAll { $0.key == key(record) }
+        second.append((key(record), record.output, record.kept))
       }
     }
     var changes: [PatchAssembler.Changes] = []
-    for (output, kept) in second {
+    for (key, output, kept) in second {
       // (What configure scripts compile is gone by now.)
       guard Files.exists(kept) else { continue }
       let new = try contents(kept)
-      let old = try first[output].map { record throws(PatchBuildError) in try contents(record.kept) }
+      let old = try first[key].map { record throws(PatchBuildError) in try contents(record.kept) }
       guard new != old else { continue }
       let after = try object(new, kept)
       let before = if let old { try object(old, output) } else { ObjectFile(emptyFor: after.architecture) }
@@ -309,15 +327,49 @@ package final class PatchBuilder {
           before: before, after: after,
           layouts: try old.map { old throws(ELFError) in try layouts(old, new) },
           allowedLayouts: options.allowedLayouts)
-        if !comparison.isSame { changes.append(PatchAssembler.Changes(file: name, comparison: comparison)) }
+        if !comparison.isSame {
+          var change = PatchAssembler.Changes(file: name, comparison: comparison)
+          change.path = output
+          changes.append(change)
+        }
       } catch { throw .file(name, error) }
-      if let command = first[output], let last = changes.last, last.file == name,
+      if let command = first[key], let last = changes.last, last.file == name,
         isElsewhere(last.comparison, modules)
       {
         changes[changes.count - 1].plain = try plain(command)
       }
     }
+    for record in log.records where record.kind == .link {
+      inputs[record.output, default: LinkInputs()].add(record)
+    }
+    noteUnseen(log)
     return try assemble(changes, modules)
+  }
+
+  /// By the output's path in the build.
+  private var inputs: [String: LinkInputs] = [:]
+  /// The build's output that a module is, by the module's path.
+  private var outputs: [String: String] = [:]
+
+  /// Whether an object file is a part of a module: by the command that links it, else by the code.
+  private func isPart(_ change: PatchAssembler.Changes, of module: LinkedModule) -> Bool {
+    let isInput = outputs[module.path].flatMap { inputs[$0]?.contains(change.path) }
+    if isInput == true { return true }
+    // (One that nothing was linked from by this name was moved, or put into an archive.)
+    if isInput == false, inputs.values.contains(where: { $0.contains(change.path) == true }) { return false }
+    return change.comparison.belongs(to: module)
+  }
+
+  /// Says which changed sources no compiler was seen to read in the second build.
+  private func noteUnseen(_ log: BuildLog) {
+    let sources: Set<String> = ["c", "cc", "cpp", "cxx", "C", "s", "S"]
+    let read = Set(log.records.filter { $0.phase == 2 }.flatMap { $0.command.map(Self.base) })
+    for file in diffFiles where sources.contains(file.split(separator: ".").last.map(String.init) ?? "") {
+      guard !read.contains(Self.base(file)) else { continue }
+      notes.append(
+        "\(file) is changed, and no compiler was seen to read it: if the build compiles it, let it call one source at a time, by the compiler's name, in PATH"
+      )
+    }
   }
 
   private var hasUnknownLayouts = false
@@ -379,14 +431,17 @@ package final class PatchBuilder {
     var assembler = PatchAssembler(architecture)
     var refusals: [(file: String, refusal: Refusal)] = []
     for module in modules {
-      let own = changes.filter { $0.comparison.belongs(to: module) }
+      let own = changes.filter { isPart($0, of: module) }
+      let hasChanges = own.contains { !$0.comparison.changes.isEmpty }
       for change in own {
         for refusal in change.comparison.refusals
-        where !refusals.contains(where: { $0.file == change.file && $0.refusal == refusal }) {
+        where (hasChanges || refusal.rule != .layout)
+          && !refusals.contains(where: { $0.file == change.file && $0.refusal == refusal })
+        {
           refusals.append((change.file, refusal))
         }
       }
-      guard refusals.isEmpty, own.contains(where: { !$0.comparison.changes.isEmpty }) else { continue }
+      guard refusals.isEmpty, hasChanges else { continue }
       do throws(AssemblyError) { try assembler.add(own, to: module) } catch { throw .assembly(error) }
     }
     guard refusals.isEmpty else { throw .refused(refusals) }

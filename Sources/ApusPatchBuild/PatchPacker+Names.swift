@@ -22,7 +22,8 @@ extension PatchPacker {
     let file = wanted.file.isEmpty ? nil : wanted.file
     let every =
       wanted.address == nil || file != nil
-      ? modules[module].symbols(named: wanted.name, isLocal: file != nil, file: file)
+      ? file.map { modules[module].symbols(named: wanted.name, isLocal: true, file: $0) }
+        ?? modules[module].visibleSymbols(named: wanted.name)
       : modules[module].allSymbols(named: wanted.name)
     var places: Set<Address> = []
     return every.filter {

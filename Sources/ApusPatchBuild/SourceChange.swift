@@ -32,6 +32,11 @@ struct SourceChange {
   /// The lines of a changed source file with `#line` directives, so that `__LINE__` behind the changed functions is what it
   /// was. They stand behind the end of a function (a line that begins with a brace), where no expression or macro is open.
   static func keepingLineNumbers(_ lines: [ArraySlice<UInt8>], _ hunks: [Hunk]) -> [ArraySlice<UInt8>] {
+    // Raw strings may hold anything, lines that end functions too.
+    let hasRawStrings = lines.contains { line in
+      zip(line, line.dropFirst()).contains { $0 == UInt8(ascii: "R") && $1 == UInt8(ascii: "\"") }
+    }
+    guard !hasRawStrings else { return lines }
     var result: [ArraySlice<UInt8>] = []
     var pending: Int?  // what has to be taken from a new number to have the old one
     var hunks = hunks[...]
@@ -42,7 +47,9 @@ struct SourceChange {
         hunks = hunks.dropFirst()
       }
       result.append(line)
-      let isEnd = line.first == UInt8(ascii: "}") && line.last != UInt8(ascii: "\\")
+      // (Behind a backslash may be a carriage return.)
+      let last = line.last { ![13, 32, 9].contains($0) }
+      let isEnd = line.first == UInt8(ascii: "}") && last != UInt8(ascii: "\\")
       if isEnd, let shift = pending, number < lines.count {
         result.append(ArraySlice("#line \(number + 1 - shift)".utf8))
         pending = nil

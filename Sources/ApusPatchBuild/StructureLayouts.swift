@@ -8,6 +8,8 @@ package struct StructureLayouts: Sendable {
       var name: String
       /// In bytes or bits from the start, and the width of a bit field; whatever was said of it.
       var place: [DebugEntry.Value?]
+      /// What is stored there, in short.
+      var kind: String
     }
     /// In bytes.
     var size: UInt64
@@ -16,52 +18,15 @@ package struct StructureLayouts: Sendable {
 
   /// By qualified name; several where types in different functions have one name.
   private(set) var byName: [String: Set<Layout>] = [:]
-  /// Whether there was anything to read.
+  /// Whether the types of the file are all known.
   package private(set) var isKnown: Bool
 
   package init(_ image: ELFImage) throws(ELFError) {
-    typealias Tag = DebugEntry.Tag
-    typealias Attribute = DebugEntry.Attribute
-    isKnown = image.hasDebugInformation
-    let types: Set<UInt64> = [Tag.structureType, Tag.unionType, Tag.classType]
-    let parts: Set<UInt64> = [Tag.member, Tag.inheritance]
-    let places = [
-      Attribute.memberLocation, Attribute.dataBitOffset, Attribute.bitOffset, Attribute.bitSize,
-    ]
-    var found: [UInt64: Layout] = [:]
-    var names: [UInt64: String] = [:]
-    // The types and namespaces that are open: depth, name so far, the type's offset.
-    var open: [(depth: Int, name: String, type: UInt64?)] = []
-    var nameless = 0
-    try image.forEachDebugEntry({
-      types.contains($0) || parts.contains($0) || $0 == Tag.namespace || $0 == Tag.typedef
-    }) { entry in
-      while let last = open.last, last.depth >= entry.depth { open.removeLast() }
-      let prefix = open.last.map { $0.name + "::" } ?? ""
-      if types.contains(entry.tag) {
-        nameless += entry.name == nil ? 1 : 0
-        if entry.number(Attribute.declaration) == nil, let size = entry.number(Attribute.byteSize) {
-          found[entry.offset] = Layout(size: size)
-        }
-        // A nameless one inside another is known by its place there.
-        let inner = open.last?.type.flatMap { found[$0]?.members.count }
-        if let name = entry.name ?? inner.map({ "(nameless \($0))" }) { names[entry.offset] = prefix + name }
-        open.append((entry.depth, prefix + (entry.name ?? "(nameless)"), entry.offset))
-      } else if parts.contains(entry.tag) {
-        // Static members have no place.
-        let place = places.map { entry.attributes[$0] }
-        if let type = open.last?.type, open.last?.depth == entry.depth - 1 {
-          found[type]?.members.append(Layout.Member(name: entry.name ?? "", place: place))
-        }
-      } else if entry.tag == Tag.namespace {
-        open.append((entry.depth, prefix + (entry.name ?? "(anonymous)"), nil))
-      } else if let name = entry.name, let type = entry.reference(Attribute.type), names[type] == nil {
-        names[type] = prefix + name
-      }
-    }
-    for (offset, layout) in found {
-      if let name = names[offset] { byName[name, default: []].insert(layout) }
-    }
+    var reader = LayoutReader()
+    isKnown = try image.forEachDebugEntry(LayoutReader.isWanted) { reader.take($0) }
+    // (Line tables alone describe no type.)
+    isKnown = isKnown && reader.hasTypes
+    byName = reader.layouts()
   }
 
   /// The types that both have, with other layouts: what has changed, by name.
@@ -83,7 +48,151 @@ package struct StructureLayouts: Sendable {
     var parts: [String] = []
     if before.size != after.size { parts.append("it has \(after.size) bytes instead of \(before.size)") }
     if !added.isEmpty { parts.append("new: " + added.prefix(4).joined(separator: ", ")) }
-    if !moved.isEmpty { parts.append("elsewhere or gone: " + moved.prefix(4).joined(separator: ", ")) }
+    if !moved.isEmpty {
+      parts.append("elsewhere, others or gone: " + moved.prefix(4).joined(separator: ", "))
+    }
     return parts.isEmpty ? "its members are at other places" : parts.joined(separator: "; ")
+  }
+}
+
+/// Collects types as their entries come by, and puts them together at the end.
+private struct LayoutReader {
+  private typealias Tag = DebugEntry.Tag
+  private typealias Attribute = DebugEntry.Attribute
+
+  /// Structures, unions, classes.
+  private struct Aggregate {
+    var name: String?
+    var size: UInt64?
+    var members: [(name: String, place: [DebugEntry.Value?], type: UInt64?)] = []
+  }
+  /// Other types.
+  private struct Plain {
+    var tag: UInt64
+    var size: UInt64?
+    var encoding: UInt64?
+    var of: UInt64?
+    var counts: [UInt64?] = []
+  }
+
+  private var aggregates: [UInt64: Aggregate] = [:]
+  private var plain: [UInt64: Plain] = [:]
+  /// The types and namespaces that are open: depth, name so far, the type's offset.
+  private var open: [(depth: Int, name: String, type: UInt64?)] = []
+  /// Variables and their types.
+  private var variables: [(name: String, type: UInt64)] = []
+  /// The array whose ranges come next.
+  private var array: (depth: Int, offset: UInt64)?
+
+  private static let aggregateTags: Set<UInt64> = [Tag.structureType, Tag.unionType, Tag.classType]
+  private static let plainTags: Set<UInt64> = [
+    Tag.arrayType, Tag.enumerationType, Tag.pointerType, Tag.referenceType, Tag.rvalueReferenceType,
+    Tag.baseType,
+    Tag.constType, Tag.volatileType, Tag.atomicType, Tag.typedef,
+  ]
+  private static let others: Set<UInt64> = [
+    Tag.member, Tag.inheritance, Tag.namespace, Tag.subrange, Tag.variable,
+  ]
+
+  static func isWanted(_ tag: UInt64) -> Bool {
+    aggregateTags.contains(tag) || plainTags.contains(tag) || others.contains(tag)
+  }
+
+  var hasTypes: Bool { !aggregates.isEmpty || !plain.isEmpty }
+
+  mutating func take(_ entry: DebugEntry) {
+    while let last = open.last, last.depth >= entry.depth { open.removeLast() }
+    let prefix = open.last.map { $0.name + "::" } ?? ""
+    // Names grow with depth; more than this is no program's.
+    guard prefix.utf8.count < 1 << 16 else { return }
+    if Self.aggregateTags.contains(entry.tag) {
+      let isDeclared = entry.number(Attribute.declaration) != nil
+      aggregates[entry.offset] = Aggregate(
+        name: entry.name.map { prefix + $0 }, size: isDeclared ? nil : entry.number(Attribute.byteSize))
+      open.append((entry.depth, prefix + (entry.name ?? "(nameless)"), entry.offset))
+    } else if entry.tag == Tag.member || entry.tag == Tag.inheritance {
+      let place = [
+        Attribute.memberLocation, Attribute.dataBitOffset, Attribute.bitOffset, Attribute.bitSize,
+      ].map { entry.attributes[$0] }
+      if let last = open.last, let type = last.type, last.depth == entry.depth - 1 {
+        aggregates[type]?.members.append((entry.name ?? "", place, entry.reference(Attribute.type)))
+      }
+    } else if entry.tag == Tag.namespace {
+      open.append((entry.depth, prefix + (entry.name ?? "(anonymous)"), nil))
+    } else if entry.tag == Tag.variable {
+      if let name = entry.name, let type = entry.reference(Attribute.type) {
+        variables.append((prefix + name, type))
+      }
+    } else if entry.tag == Tag.subrange {
+      guard let array, array.depth == entry.depth - 1 else { return }
+      let count = entry.number(Attribute.count) ?? entry.number(Attribute.upperBound).map { $0 &+ 1 }
+      plain[array.offset]?.counts.append(count)
+    } else {
+      plain[entry.offset] = Plain(
+        tag: entry.tag, size: entry.number(Attribute.byteSize), encoding: entry.number(Attribute.encoding),
+        of: entry.reference(Attribute.type))
+      if entry.tag == Tag.arrayType { array = (entry.depth, entry.offset) }
+      // A structure without a name has its typedef's.
+      if entry.tag == Tag.typedef, let name = entry.name, let type = entry.reference(Attribute.type) {
+        if aggregates[type] != nil, aggregates[type]?.name == nil { aggregates[type]?.name = prefix + name }
+      }
+    }
+  }
+
+  func layouts() -> [String: Set<StructureLayouts.Layout>] {
+    var result: [String: Set<StructureLayouts.Layout>] = [:]
+    for aggregate in aggregates.values {
+      guard let name = aggregate.name, let size = aggregate.size else { continue }
+      result[name, default: []].insert(layout(aggregate, size))
+    }
+    // The types without names of variables go by these.
+    for variable in variables {
+      guard let aggregate = nameless(variable.type), let size = aggregate.size else { continue }
+      result["the type of \(variable.name)", default: []].insert(layout(aggregate, size))
+    }
+    return result
+  }
+
+  private func nameless(_ type: UInt64) -> Aggregate? {
+    var at = type
+    for _ in 0..<8 {
+      if let aggregate = aggregates[at] { return aggregate.name == nil ? aggregate : nil }
+      guard let next = plain[at], [Tag.arrayType, Tag.constType, Tag.volatileType].contains(next.tag),
+        let of = next.of
+      else { return nil }
+      at = of
+    }
+    return nil
+  }
+
+  private func layout(_ aggregate: Aggregate, _ size: UInt64) -> StructureLayouts.Layout {
+    StructureLayouts.Layout(
+      size: size,
+      members: aggregate.members.map { member in
+        .init(name: member.name, place: member.place, kind: member.type.map { kind($0, 0) } ?? "")
+      })
+  }
+
+  /// A type in short: what is stored, not what it is called; a structure with a name by that name, one without by its members.
+  private func kind(_ offset: UInt64, _ depth: Int) -> String {
+    guard depth < 16 else { return "" }
+    if let aggregate = aggregates[offset] {
+      if let name = aggregate.name { return name }
+      return "{"
+        + aggregate.members.prefix(256).map {
+          "\($0.name) \($0.place) \($0.type.map { kind($0, depth + 4) } ?? "")"
+        }
+        .joined(separator: ";") + "}"
+    }
+    guard let type = plain[offset] else { return "" }
+    switch type.tag {
+    case Tag.pointerType, Tag.referenceType, Tag.rvalueReferenceType: return "pointer"
+    case Tag.baseType:
+      return (type.encoding == 4 ? "float" : "integer") + "\(type.size ?? 0)"  // DW_ATE_float
+    case Tag.enumerationType: return "integer\(type.size ?? 0)"
+    case Tag.arrayType:
+      return (type.of.map { kind($0, depth + 1) } ?? "") + "\(type.counts.map { $0.map { "\($0)" } ?? "" })"
+    default: return type.of.map { kind($0, depth + 1) } ?? ""
+    }
   }
 }

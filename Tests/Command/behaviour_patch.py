@@ -215,6 +215,46 @@ def test_a_structure_laid_out_in_another_way(bench):
     tree.build(diff, err="compile with -g")
 
 
+def test_programs_that_have_functions_of_one_name(bench):
+    tree = Tree(bench)
+    main = 'int puts(const char *);\nstatic __attribute__((noinline)) void usage(void) { puts("usage of %s"); puts("bye"); }\nint main(void) { usage(); return %d; }\n'
+    tree.files = {f"{name}.c": main % (name, number) for number, name in enumerate(("one", "two"))}
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    build = "for i in one two; do cc -O1 -g -c $i.c && cc -o $i $i.o; done"
+    path, _ = tree.build(tree.diff("one.c", ('"bye"', '"see you"')), command=("sh", "-ec", build))
+    equal([(f["object"], f["name"]) for f in tree.inspect(path)["functions"]], [("one", "usage")])
+    # Several sources at once, and an object that is moved.
+    change = tree.diff("two.c", ('"bye"', '"so long"'))
+    path, _ = tree.build(change, command=("sh", "-ec", "cc -O1 -g -c one.c two.c; cc -o one one.o; cc -o two two.o"))
+    equal([f["object"] for f in tree.inspect(path)["functions"]], ["two"])
+    moved = "for i in two one; do cc -O1 -g -c $i.c -o t.o; mv t.o $i.o; cc -o $i $i.o; done"
+    path, _ = tree.build(change, command=("sh", "-ec", moved))
+    check("two" in [f["object"] for f in tree.inspect(path)["functions"]], "the change of a moved object")
+
+
+def test_a_static_function_is_not_another_files(bench):
+    tree = Tree(bench)
+    error = "static __attribute__((noinline, used)) void error(int a, int b, const char *c) { table = a + b + !c; }\n"
+    tree.files["util.c"] = UTIL + error
+    tree.files["main.c"] = "#include <error.h>\n" + MAIN
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    path, _ = tree.build(tree.diff("main.c", ("{ count++;", '{ count++; if (x > 99) error(0, 0, "told");')))
+    found = [r for r in tree.inspect(path)["references"] if r["name"] == "error"]
+    check(len(found) == 1 and not found[0]["file"], found)
+
+
+def test_lines_of_raw_strings_stay(bench):
+    tree = Tree(bench)
+    text = '#include <cstdio>\nint f(int x) { return x + 1; }\nconst char *text() {\n  return R"(\nint main() {\n}\n)";\n}\n'
+    tree.files = {"text.cpp": text + "int main() { std::puts(text()); return f(1); }\n"}
+    tree.write(tree.place, "text.cpp", tree.files["text.cpp"])
+    command = ("g++", "-g", "-O0", "-o", "text", "text.cpp")
+    path, _ = tree.build(tree.diff("text.cpp", ("x + 1; }", "x +\n      2; }")), command=command)
+    equal(len(tree.inspect(path)["functions"]), 1)
+
+
 def test_errors_of_building(bench):
     tree = Tree(bench)
     good = tree.diff("util.c", ("x + ++count", "x * 2 + ++count"))

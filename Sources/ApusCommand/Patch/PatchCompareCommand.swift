@@ -45,6 +45,9 @@ struct PatchCompareCommand: ParsableCommand {
       }
       for name in comparison.addedNames { sink.write("added    \(demangler.name(name))\n") }
       for name in comparison.removedNames { sink.write("removed  \(demangler.name(name))\n") }
+      if !oldLayouts.isKnown || !newLayouts.isKnown {
+        sink.write("note     the layouts of structures are not all known: compile with -g\n")
+      }
       for refusal in comparison.refusals { sink.write("refused  \(refusal)\n") }
     }
     do throws(SinkError) { try sink.flush() } catch { throw CommandFailure("\(error)") }

@@ -1,5 +1,14 @@
 package import ApusCore
 
+extension X86_64.Instruction {
+  /// What its operand that is relative to the next instruction means.
+  fileprivate var relativePlace: Address? {
+    guard let offset = relativeDisplacementOffset, offset + 4 <= bytes.count else { return nil }
+    let distance = (0..<4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32(bytes[offset + $1]) }
+    return address &+ UInt64(bytes.count) &+ UInt64(bitPattern: Int64(Int32(bitPattern: distance)))
+  }
+}
+
 extension X86_64 {
   /// Whether two pieces of code are the same but for how their jumps are encoded, and for padding.
   ///
@@ -36,8 +45,20 @@ extension X86_64 {
         case (.branch(let condition, let a), .branch(let same, let b)):
           guard condition == same else { return false }
           if !isOpen { jumps.append((a, b)) }
+        case (.call(let a?), .call(let b?)), (.special(let a?), .special(let b?)):
+          guard instruction.mnemonic == other.mnemonic else { return false }
+          if !isOpen { jumps.append((a, b)) }
         default:
           guard instruction.count == other.count else { return false }
+          // An operand relative to the next instruction that no relocation made: a place inside the function.
+          if let offset = instruction.relativeDisplacementOffset, !open.contains(range.lowerBound + offset) {
+            guard let a = instruction.relativePlace, let b = other.relativePlace,
+              instruction.bytes[..<offset] == other.bytes[..<offset],
+              instruction.bytes[(offset + 4)...] == other.bytes[(offset + 4)...]
+            else { return false }
+            jumps.append((a, b))
+            continue
+          }
           for (offset, pair) in zip(range, zip(instruction.bytes, other.bytes)) {
             guard pair.0 == pair.1 || open.contains(offset) else { return false }
           }

@@ -35,7 +35,7 @@ package struct LinkLayout: Sendable {
       $0 > 0 && patch.sections[$0].isAllocated && patch.sectionModules[$0] == module
     }
     alignment = own.map { patch.sections[$0].alignment }.reduce(page, max)
-    let imported = Set(patch.references.filter { $0.kind == .imported }.map(\.symbol))
+    let imported = patch.foreignSymbols(of: module)
     var wanted: [LinkSlot] = []
     var jumps: [LinkSlot] = []
     for number in own {
@@ -88,6 +88,11 @@ package struct LinkLayout: Sendable {
 }
 
 extension PatchObject {
+  /// The undefined symbols, by number, that are not a module's own.
+  func foreignSymbols(of module: Int) -> Set<Int> {
+    Set(references.filter { $0.kind != .module || $0.place.module != module }.map(\.symbol))
+  }
+
   /// A relocation, for people.
   func place(of relocation: ELFRelocation, in section: ObjectSection) -> LinkPlace {
     let symbol = symbols[Int(relocation.symbol)]

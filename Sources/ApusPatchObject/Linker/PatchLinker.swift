@@ -16,8 +16,7 @@ package struct PatchLinker: Sendable {
     self.patch = patch
     self.module = module
     layout = try LinkLayout(patch, module: module)
-    imported = Set(
-      patch.references.filter { $0.kind != .module || $0.place.module != module }.map(\.symbol))
+    imported = patch.foreignSymbols(of: module)
   }
 
   /// Links.
@@ -205,7 +204,7 @@ private struct Context {
     guard let rule = architecture.relocationRule(relocation.type) else {
       throw .relocation(place, .unknownType)
     }
-    let width = Self.width(rule.field, architecture)
+    let width = Self.width(rule, architecture)
     guard relocation.offset <= UInt64(section.bytes.count),
       UInt64(section.bytes.count) - relocation.offset >= width
     else { throw .relocation(place, .beyondSection) }
@@ -272,8 +271,9 @@ private struct Context {
   private static func page(_ address: Address) -> Address { address & ~0xfff }
 
   /// The bytes that a field takes.
-  private static func width(_ field: RelocationRule.Field, _ architecture: Architecture) -> UInt64 {
-    switch field {
+  private static func width(_ rule: RelocationRule, _ architecture: Architecture) -> UInt64 {
+    if case .descriptor(let step) = rule.value { return architecture == .x86_64 && step == .call ? 2 : 4 }
+    return switch rule.field {
     case .none: 0
     case .bits(_, _, let bytes): UInt64(bytes)
     case .splitImmediate, .signedMove: 4
@@ -317,7 +317,11 @@ private struct Context {
     if !isForeign, !losesTOC, rule.range.contains(Int64(bitPattern: direct)) { return direct }
     guard let slot = patch.veneerSlot(of: relocation, in: section), let veneer = layout.veneers[slot],
       let place64 = layout.slots[slot]
-    else { return direct }
+    else {
+      // (The patch's own function that does not keep r2.)
+      if losesTOC { throw .relocation(place, .noTOCRestore) }
+      return direct
+    }
     if losesTOC { try restoreTOC(Int(offset), place, &result.bytes) }
     guard
       let code = Veneer.code(
@@ -349,7 +353,7 @@ private struct Context {
   ) throws(LinkError) {
     let number = Int(relocation.symbol)
     let count = architecture == .x86_64 && step == .call ? 2 : 4
-    guard offset + count <= bytes.count, architecture != .x86_64 || step != .page || offset >= 3
+    guard offset + count <= bytes.count, architecture != .x86_64 || step != .page || relocation.offset >= 3
     else {
       throw .relocation(place, .beyondSection)
     }
@@ -386,6 +390,14 @@ private struct Context {
     _ bytes: inout [UInt8]
   ) throws(LinkError) {
     guard let old = word(offset, bytes) else { throw .relocation(place, .beyondSection) }
+    let isExpected =
+      switch step {
+      case .page: old & 0x9f00_0000 == 0x9000_0000  // adrp
+      case .load: old & 0xffc0_0000 == 0xf940_0000  // ldr x
+      case .add: old & 0xffc0_0000 == 0x9100_0000  // add x
+      case .call: old & 0xffff_fc1f == 0xd63f_0000  // blr
+      }
+    guard isExpected else { throw .relocation(place, .unexpectedInstruction) }
     let bits = UInt32(truncatingIfNeeded: distance)
     let nop: UInt32 = 0xd503_201f
     let new: UInt32 =
