@@ -15,7 +15,11 @@ import Testing
       read.purpose == .link && read.output == "prog" && read.inputs == [0, 1, 2] && read.sources.isEmpty)
     read = command("-x c -std=c11 main.c util.c -Wl,-z,now")
     #expect(read.purpose == .link && read.output == "a.out" && read.sources == [3, 4])
-    for line in ["-E a.c", "--version", "-S a.c -o a.s", "-M a.c", "-print-multiarch", "", "-c a.c b.c"] {
+    read = command("-c a.c -O2 b.c")
+    #expect(read.purpose == .compile && read.sources == [1, 3])
+    for line in [
+      "-E a.c", "--version", "-S a.c -o a.s", "-M a.c", "-print-multiarch", "", "-c a.c b.c -o c.o",
+    ] {
       #expect(command(line).purpose == .other, "\(line)")
     }
   }
