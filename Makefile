@@ -39,7 +39,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .NOTPARALLEL:
 .PHONY: all setup build test demo bench fuzz fuzz-smoke check-format build-tests unit-tests command-tests hard-programs \
-  patch-pairs patch-relocations patch-images exact-counts exports-check kills losses models cve cve-arm64 cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
+  patch-pairs patch-relocations patch-images exact-counts exports-check kills losses borders models cve cve-arm64 cve-oracle cve-expected cve-effects machines machine-images cross-compiler arm64 arm64-tests machine-tests machine-tests-short man install uninstall clean
 
 all: build
 
@@ -85,6 +85,9 @@ kills:
 losses:
 	@$(STEP) "Losses under overload" python3 $(HARD)/drop.py $(APUS)
 
+borders:
+	@$(STEP) "Stacks across the border of two chunks" python3 $(HARD)/borders.py $(APUS)
+
 models:
 	@$(STEP) "The append protocol's model, and mistakes in it" Tools/models.sh
 
@@ -108,7 +111,7 @@ cve-effects:
 	@$(STEP) "Redis' fixes against the tests that came with them" python3 $(PATCHES)/effects.py
 
 fuzz-smoke:
-	@$(STEP) "Fuzzing for half a minute" Fuzz/run.sh --seconds 30
+	@$(STEP) "Fuzzing for half a minute" Fuzz/run.sh --seconds 30 --fresh
 
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)
@@ -135,7 +138,7 @@ cross-compiler:
 
 machines: setup build machine-images cross-compiler arm64 arm64-tests machine-tests
 
-test: setup check-format build-tests models unit-tests command-tests patch-pairs patch-relocations patch-images hard-programs exact-counts exports-check kills losses fuzz-smoke \
+test: setup check-format build-tests models unit-tests command-tests patch-pairs patch-relocations patch-images hard-programs exact-counts exports-check kills losses borders fuzz-smoke \
   machine-images cross-compiler arm64 machine-tests-short
 	@printf '\n==> All tests passed\n'
 

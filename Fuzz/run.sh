@@ -2,8 +2,9 @@
 # Fuzzes the readers of bytes from outside: ELF files, trace files, object files and patch objects, and what servers of GDB's
 # remote protocol send.
 #
-#   run.sh [--seconds N]      N seconds in all (60)
+#   run.sh [--seconds N] [--fresh]      N seconds in all (60)
 #
+# --fresh starts from the seeds alone, as every first run does: what a kept corpus has long passed by is found again.
 # Fails on a crash, a trap, a leak, an input that takes over 10 seconds, or more than 1 GiB of memory. Findings stand in
 # .build/findings; what is learned is kept in .build/corpus.
 set -eu
@@ -12,7 +13,8 @@ seconds=60
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) seconds=$2; shift 2 ;;
-    *) echo "usage: run.sh [--seconds N]" >&2; exit 2 ;;
+    --fresh) rm -rf .build/corpus; shift ;;
+    *) echo "usage: run.sh [--seconds N] [--fresh]" >&2; exit 2 ;;
   esac
 done
 export SWIFT_BACKTRACE=enable=no
@@ -86,7 +88,13 @@ for target in FuzzELF FuzzTrace FuzzRemote FuzzPatch; do
     echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' ".build/$target.log") inputs in $each s"
   else
     echo "FAIL $target:"
-    grep -v '^stat::' ".build/$target.log" | tail -n 30
+    # The error itself, the frames of ours, and the input, if it is small enough to be printed whole.
+    grep -E '^(Fatal|Swift|.*: Fatal error|==[0-9]+==|SUMMARY|ALARM)|^ *#[0-9]+ .*/Sources/' ".build/$target.log" | grep -v /Fuzz/Sources/Fuzz | head -n 20 || true
+    finding=$(sed -n 's/.*Test unit written to //p' ".build/$target.log" | tail -n 1)
+    if [ -n "$finding" ]; then
+      echo "$finding, by xz and base64:"
+      xz -9 -c "$finding" | base64 -w 160 | head -n 60
+    fi
     failed=$((failed + 1))
   fi
 done

@@ -66,7 +66,7 @@ package struct AtomTable {
   /// The contents of an atom; nil if they are zeros that the file does not hold.
   package func bytes(of atom: Int) -> ArraySlice<UInt8>? {
     let section = object.sections[atoms[atom].section]
-    guard section.hasContents, section.isAllocated else { return nil }
+    guard section.hasContents else { return nil }
     let range = atoms[atom].range
     return section.bytes[Int(range.lowerBound)..<Int(range.upperBound)]
   }

@@ -203,7 +203,7 @@ extension PatchPacker {
   private mutating func writeUnwinding(_ input: Int) throws(PackError) {
     let (path, object) = inputs[input]
     for (index, section) in object.sections.enumerated()
-    where section.name == ".eh_frame" && section.isAllocated && section.hasContents {
+    where section.name == ".eh_frame" && section.hasContents {
       let records: UnwindRecords
       do throws(ELFError) { records = try UnwindRecords(object, section: index) } catch {
         throw .file(path, error)

@@ -38,7 +38,10 @@ package struct ObjectSection: Sendable, Hashable {
   package var isCode: Bool { isAllocated && flags & SectionFlag.execute != 0 }
   package var isWritable: Bool { flags & SectionFlag.write != 0 }
   package var isThreadLocal: Bool { flags & SectionFlag.threadLocal != 0 }
-  package var hasContents: Bool { type != SectionType.noBits && type != SectionType.null }
+  /// Whether its contents are in `bytes`, all of them.
+  package var hasContents: Bool {
+    isAllocated && type != SectionType.noBits && type != SectionType.null
+  }
   /// Strings that a linker may merge.
   package var holdsStrings: Bool {
     let both = SectionFlag.merge | SectionFlag.strings

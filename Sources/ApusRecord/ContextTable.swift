@@ -18,8 +18,8 @@ struct ContextTable {
   struct Cursor {
     /// The buffer, in the process; nil for a thread without one.
     var buffer: (address: Address, size: Int)?
-    /// Where the thread's stack pointer stands at its birth.
-    var stackPointer: Address
+    /// An address in the highest chunk of the thread's own stack.
+    var stackTop: Address
     /// The thread's counters, or 0.
     var counters: Address
   }
@@ -75,7 +75,7 @@ struct ContextTable {
       set(ThreadContext.bufferEnd, end)
       set(ThreadContext.capacity, UInt64(buffer.size))
     }
-    set(ThreadContext.home, cursor.stackPointer >> UInt64(StackChunk.shift))
+    set(ThreadContext.home, cursor.stackTop >> UInt64(StackChunk.shift))
     set(ThreadContext.counters, cursor.counters)
     set(ThreadContext.session, 1)
     try process.write(Array(Self.bytes(context).dropFirst(8)), at: base + 8)

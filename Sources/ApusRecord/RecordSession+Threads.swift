@@ -50,7 +50,7 @@ extension RecordSession {
     let registers = try lifting { () throws(TraceError) in try tracer.registers(of: thread) }
     let cursor = ContextTable.Cursor(
       buffer: buffer.map { (shared + UInt64($0.offset), $0.size) },
-      stackPointer: registers.stackPointer,
+      stackTop: try stackTop(of: thread, stackPointer: registers.stackPointer),
       counters: options.level == .count
         ? shared + UInt64(memory.layout.counters + index * memory.layout.counterStride) : 0)
     try lifting { () throws(ApusProcess.MemoryError) in
@@ -61,6 +61,22 @@ extension RecordSession {
     threads[thread] = RecordedThread(
       record: record, context: index, ring: ring, copied: copied)
   }
+
+  /// An address in the highest stack chunk that frames of a thread's own stack may have.
+  ///
+  /// The main thread stands deep in the dynamic loader when its context is made, and main's frame will be above that: its
+  /// stack ends with the mapping. A new thread stands at the top. One that has stopped itself does so some saved
+  /// registers below its first recorded frame.
+  private func stackTop(of thread: ThreadID, stackPointer: Address) throws(RecordError) -> Address {
+    if thread == mainThread {
+      let mappings = try system.mappings(of: process, on: thread)
+      return mappings.first { $0.range.contains(stackPointer) }.map { $0.range.end - 1 } ?? stackPointer
+    }
+    return system.stopsItself ? stackPointer &+ Self.ownStop : stackPointer
+  }
+
+  /// At least what a trampoline that stops its thread has on the stack.
+  private static let ownStop: UInt64 = 1 << 14
 
   /// The word that a task's trampolines find its context by, whichever process it is of; nil if it has none.
   func threadPointer(of thread: ThreadID, memory: ProcessMemory) throws(RecordError) -> UInt64? {

@@ -22,7 +22,7 @@ extension LaunchingTests {
       return found
     }
 
-    private static let empty = ContextTable.Cursor(buffer: nil, stackPointer: 0x7ffd_0000_0000, counters: 0)
+    private static let empty = ContextTable.Cursor(buffer: nil, stackTop: 0x7ffd_0000_0000, counters: 0)
 
     @Test func aContextStandsAtItsHomeWithItsCursor() throws {
       try Laboratory.run { laboratory in
@@ -32,7 +32,7 @@ extension LaunchingTests {
         #expect(place == ThreadContext.home(of: pointer))
         #expect(table.index(of: pointer) == nil && !table.contains(pointer))
         let cursor = ContextTable.Cursor(
-          buffer: (0x1000_0000, 8192), stackPointer: 0x7ffd_0000_0000, counters: 0x77)
+          buffer: (0x1000_0000, 8192), stackTop: 0x7ffd_0000_0000, counters: 0x77)
         try table.insert(pointer, at: place, cursor: cursor, in: laboratory.target)
         #expect(table.index(of: pointer) == place && table.contains(pointer))
         let base = laboratory.memory.contextRange.start + UInt64(place * ThreadContext.stride)

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import lzma
 import os
 import signal
 import subprocess
@@ -295,6 +296,21 @@ def test_an_interrupted_build_leaves_nothing(bench):
     equal(os.listdir(place), [], "what is left")
     with open(out, encoding="utf-8") as file:
         equal(file.read(), "older", "the patch that was there")
+
+
+def test_damaged_object_files(bench):
+    """Files that once crashed apus, or took all memory: Tests/Fixtures/Damaged/README.md."""
+    place = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Fixtures", "Damaged")
+    names = [name for name in os.listdir(place) if name.endswith(".o.xz")]
+    check(len(names) >= 4, names)
+    for name in names:
+        path = bench.file(".o")
+        with lzma.open(os.path.join(place, name)) as damaged, open(path, "wb") as file:
+            file.write(damaged.read())
+        answer = subprocess.run(["prlimit", "--as=2147483648", "--cpu=20", bench.apus, "patch", "compare", path, path],
+                                capture_output=True, text=True, check=False)
+        check(answer.returncode in (0, 1), name, answer.returncode, answer.stderr[-400:])
+        check(answer.returncode == 0 or "malformed" in answer.stderr, name, answer.stderr[-400:])
 
 
 def test_errors_of_looking(bench):

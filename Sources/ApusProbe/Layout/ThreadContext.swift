@@ -73,7 +73,7 @@ package enum ThreadContext {
   /// How many windows may still be searched for a landing.
   package static let searches: Int32 = 88
 
-  /// The number of the stack chunk that the thread began on; 0 if that is not known.
+  /// The number of the highest stack chunk of the thread's own stack; 0 if that is not known.
   package static let home: Int32 = 96
   /// The thread's own stack lies in so many chunks down from there.
   package static let homeChunks: Int32 = 32
