@@ -30,6 +30,7 @@ package struct Atom: Sendable, Hashable {
 
   package var size: UInt64 { range.upperBound - range.lowerBound }
   var isNamelessConstant: Bool { kind == .constant && symbols.isEmpty }
+  var isNamelessCode: Bool { kind == .code && symbols.isEmpty }
 }
 
 /// What a relocation refers to, in terms of the program.

@@ -114,7 +114,7 @@ package struct AtomTable {
   }
 
   /// Mapping symbols and labels inside functions, which name nothing.
-  private func isMarker(_ symbol: ObjectSymbol, in section: Int) -> Bool {
+  func isMarker(_ symbol: ObjectSymbol, in section: Int) -> Bool {
     symbol.name.hasPrefix("$") && symbol.kind == .none
       || object.sections[section].isCode && symbol.name.hasPrefix(".L")
   }

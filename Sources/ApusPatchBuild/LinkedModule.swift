@@ -27,6 +27,7 @@ package struct LinkedModule {
   private var buildID: [UInt8]
   private var symbols: [Symbol] = []
   private var byName: [String: [Int]] = [:]
+  private var byAddress: [Address: [Int]] = [:]
 
   /// The file's name without directories.
   package var name: String { path.split(separator: "/").last.map(String.init) ?? path }
@@ -57,6 +58,7 @@ package struct LinkedModule {
       let position = isLocal ? positions["\(file)\u{0}\(name)", default: 0] : 0
       if isLocal { positions["\(file)\u{0}\(name)"] = position + 1 }
       byName[name, default: []].append(symbols.count)
+      if !isThreadLocal { byAddress[symbol.value, default: []].append(symbols.count) }
       symbols.append(
         Symbol(
           name: name, file: isLocal ? file : "", position: position, address: symbol.value, size: symbol.size,
@@ -108,10 +110,18 @@ package struct LinkedModule {
   /// All of a name, whichever file's.
   package func allSymbols(named name: String) -> [Symbol] { (byName[name] ?? []).map { symbols[$0] } }
 
+  /// The names of what begins at an address.
+  func names(at address: Address) -> [String] { (byAddress[address] ?? []).map { symbols[$0].name } }
+
+  /// What the file holds for an address; nil if that is less.
+  func bytes(at address: Address, count: Int) -> [UInt8]? {
+    try? image.bytes(at: address, count: UInt64(count))
+  }
+
   /// Whether the code at `address` is that of a function of an object file, apart from what relocations change.
   package func hasCode(of function: Int, in table: AtomTable, at address: Address) -> Bool {
     guard let code = table.bytes(of: function), !code.isEmpty,
-      let there = try? image.bytes(at: address, count: UInt64(code.count))
+      let there = bytes(at: address, count: code.count)
     else { return false }
     let open = openBytes(of: function, in: table)
     return zip(code, there).enumerated().allSatisfy { $1.0 == $1.1 || open.contains($0) }
@@ -124,13 +134,16 @@ package struct LinkedModule {
     }
   }
 
-  /// The same, where jumps may be longer or shorter, of a function whose size is known.
-  private func hasRelaxedCode(of function: Int, in table: AtomTable, _ symbol: Symbol) -> Bool {
+  /// The same, where jumps may be longer or shorter, of a function whose size is known: where references lead, by their place in the
+  /// object file's code, counted from the function's start; nil if it has other code.
+  private func relaxedDestinations(
+    of function: Int, in table: AtomTable, _ symbol: Symbol
+  ) -> [Int: Address]? {
     guard let code = table.bytes(of: function), !code.isEmpty,
       symbol.size <= UInt64(2 * code.count + 64),
-      let there = try? image.bytes(at: symbol.address, count: symbol.size)
-    else { return false }
-    return RelaxedCode.isSame(
+      let there = bytes(at: symbol.address, count: Int(symbol.size))
+    else { return nil }
+    return RelaxedCode.destinations(
       Array(code), there, open: openBytes(of: function, in: table), table.object.architecture)
   }
 
@@ -141,19 +154,29 @@ package struct LinkedModule {
   package func symbols(ofFunction function: Int, in table: AtomTable, plain: AtomTable? = nil) -> [Symbol] {
     var places: Set<Address> = []
     let all = named(function, in: table)
-    var same = all.filter { hasCode(of: function, in: table, at: $0.address) }
-    if same.isEmpty { same = all.filter { hasRelaxedCode(of: function, in: table, $0) } }
-    if same.isEmpty, let plain, let name = table.symbol(of: function)?.name {
+    var same = found(function, in: table, among: all)
+    if same == nil, let plain, let name = table.symbol(of: function)?.name {
       let others = plain.atoms.indices.filter {
         plain.atoms[$0].kind == .code && plain.symbol(of: $0)?.name == name
       }
-      same = all.filter { symbol in
-        others.contains {
-          hasCode(of: $0, in: plain, at: symbol.address) || hasRelaxedCode(of: $0, in: plain, symbol)
+      same = others.compactMap { found($0, in: plain, among: all) }.flatMap { $0 }
+    }
+    return (same ?? []).filter { places.insert($0.address).inserted }
+  }
+
+  /// Those among symbols that have a function's code and refer to the same; nil if none has its code.
+  private func found(_ function: Int, in table: AtomTable, among all: [Symbol]) -> [Symbol]? {
+    var candidates = all.filter { hasCode(of: function, in: table, at: $0.address) }.map {
+      ($0, LinkedReferences(of: function, in: table, at: $0.address, of: self))
+    }
+    if candidates.isEmpty {
+      candidates = all.compactMap { symbol in
+        relaxedDestinations(of: function, in: table, symbol).map {
+          (symbol, LinkedReferences(of: function, in: table, at: symbol.address, of: self, destinations: $0))
         }
       }
     }
-    return same.filter { places.insert($0.address).inserted }
+    return candidates.isEmpty ? nil : candidates.filter { !$0.1.areOthers }.map(\.0)
   }
 
   /// Those of its name, whatever their code.

@@ -143,7 +143,7 @@ extension ObjectComparison {
       var result: [String: String] = [:]
       for symbol in table.object.symbols where symbol.section != nil && symbol.kind != .section {
         guard let section = symbol.section, symbol.kind != .file, !symbol.name.isEmpty,
-          !symbol.name.hasPrefix(".L"),
+          !symbol.name.hasPrefix(".L"), !table.isMarker(symbol, in: section),
           symbol.binding != .local || !symbol.name.contains(".")
         else { continue }
         let contents = table.object.sections[section]

@@ -2,39 +2,20 @@ package import ApusCore
 internal import ApusELF
 package import ApusPatchObject
 
-/// Why a patch cannot be made of changes that are allowed one by one.
-package enum AssemblyError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// The function's code is not in the module as the first build made it.
-  case notThere(function: String, module: String)
-  /// Several places of the module may be meant.
-  case ambiguous(symbol: String, module: String, count: Int)
-  /// A thread-local variable that is new, or cannot be reached.
-  case threadLocal(symbol: String)
-
-  package var description: String {
-    switch self {
-    case .notThere(let function, let module):
-      "\(module) does not have \(function) as this build makes it: was it built from this source, by this command?"
-    case .ambiguous(let symbol, let module, let count):
-      "\(module) has \(count) of the name \(symbol), and which is meant cannot be told"
-    case .threadLocal(let symbol): "\(symbol) is a thread-local variable that the program does not have"
-    }
-  }
-}
-
 /// Puts a patch object together from what changed in object files.
 package struct PatchAssembler {
   /// What changed in an object file.
   package struct Changes {
     package var file: String
     /// The object file's path from the root, in the build.
-    package var path = ""
+    package var path: String
     package var comparison: ObjectComparison
     /// What it was, without the flags that a patch's builds add; nil where that does not matter or is not known.
     package var plain: AtomTable?
 
-    package init(file: String, comparison: ObjectComparison, plain: AtomTable? = nil) {
+    package init(file: String, path: String = "", comparison: ObjectComparison, plain: AtomTable? = nil) {
       self.file = file
+      self.path = path
       self.comparison = comparison
       self.plain = plain
     }
@@ -160,7 +141,7 @@ package struct PatchAssembler {
       let found = module.symbols(ofFunction: old, in: before, plain: part.plain)
       if found.count == 1 { return found[0] }
       guard found.isEmpty else {
-        throw .ambiguous(symbol: name.name, module: module.name, count: found.count)
+        throw AssemblyError(ambiguous: name.name, in: module, found)
       }
       return candidates.count == 1 ? candidates[0] : nil
     }
@@ -168,7 +149,7 @@ package struct PatchAssembler {
       let exact = AddressProbe(module, before).addresses(of: old)
       let fitting = candidates.filter { exact.contains($0.address) }
       guard fitting.count == 1 else {
-        throw .ambiguous(symbol: name.name, module: module.name, count: candidates.count)
+        throw AssemblyError(ambiguous: name.name, in: module, candidates)
       }
       return fitting[0]
     }
@@ -377,7 +358,7 @@ package struct PatchAssembler {
         ofFunction: change.old, in: part.comparison.before, plain: part.plain)
       guard let old = candidates.first else { throw .notThere(function: change.name, module: name) }
       guard candidates.count == 1 else {
-        throw .ambiguous(symbol: change.name, module: name, count: candidates.count)
+        throw AssemblyError(ambiguous: change.name, in: modules[module], candidates)
       }
       // An inline function that several files have is one.
       if functions.contains(where: { $0.symbol == symbol && $0.old.module == module }) { continue }

@@ -77,16 +77,23 @@ struct PatchBuildCommand: ParsableCommand {
       }
       defer { builder.cleanUp() }
       if keep { terminal.write("apus: the builds are in \(builder.place)\n") }
-      let built = try builder.build()
-      do throws(SystemError) { try Files.replace(output, with: built.object.bytes) } catch {
+      let patch = try Self.build(builder, terminal)
+      do throws(SystemError) { try Files.replace(output, with: patch.bytes) } catch {
         throw .system(error)
       }
-      for note in built.notes { terminal.write("apus: \(note)\n") }
-      let count = built.object.functions.count
+      let count = patch.functions.count
       terminal.write(
-        "apus: \(output): \(count) function\(count == 1 ? "" : "s") of \(built.object.patchedModules) replaced\n"
+        "apus: \(output): \(count) function\(count == 1 ? "" : "s") of \(patch.patchedModules) replaced\n"
       )
     } catch { throw CommandFailure("\(error)") }
+  }
+
+  /// Builds, and says what the builder noticed: it may be why there is no patch.
+  private static func build(
+    _ builder: PatchBuilder, _ terminal: Terminal
+  ) throws(PatchBuildError) -> PatchObject {
+    defer { for note in builder.notes { terminal.write("apus: \(note)\n") } }
+    return try builder.build()
   }
 }
 

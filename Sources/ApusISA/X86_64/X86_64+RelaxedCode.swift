@@ -1,26 +1,20 @@
 package import ApusCore
 
-extension X86_64.Instruction {
-  /// What its operand that is relative to the next instruction means.
-  fileprivate var relativePlace: Address? {
-    guard let offset = relativeDisplacementOffset, offset + 4 <= bytes.count else { return nil }
-    let distance = (0..<4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32(bytes[offset + $1]) }
-    return address &+ UInt64(bytes.count) &+ UInt64(bitPattern: Int64(Int32(bitPattern: distance)))
-  }
-}
-
 extension X86_64 {
-  /// Whether two pieces of code are the same but for how their jumps are encoded, and for padding.
+  /// Two pieces of code that are the same but for how their jumps are encoded, and for padding.
   ///
   /// Assemblers choose between the short and the long form of a jump by what stands around it, so that a function assembled into a
   /// section of its own may have other lengths than among others.
   package enum RelaxedCode {
-    /// - Parameters:
-    ///   - open: offsets in `object` of bytes that a linker changes, and so are not compared.
-    package static func isSame(_ object: [UInt8], _ linked: [UInt8], open: Set<Int>) -> Bool {
+    /// See ``ApusISA/RelaxedCode/destinations(_:_:open:_:)``.
+    static func destinations(
+      _ object: [UInt8], _ linked: [UInt8], open: Set<Int>
+    ) -> [Int: Address]? {
+      // (What does not decode is not the same.)
       guard let decoder = try? Decoder(), let left = try? decoder.decodeAll(object, at: 0),
         let right = try? decoder.decodeAll(linked, at: 0)
-      else { return false }
+      else { return nil }
+      var destinations: [Int: Address] = [:]
       // Where each instruction of the object is in what was linked; and what jumps mean on both sides.
       var places: [Address: Address] = [:]
       var jumps: [(Address, Address)] = []
@@ -31,7 +25,7 @@ extension X86_64 {
           continue
         }
         at = at.drop { $0.isNoOperation }
-        guard let other = at.popFirst() else { return false }
+        guard let other = at.popFirst() else { return nil }
         places[instruction.address] = other.address
         // A place of padding is that of what follows it.
         for before in left[..<index].reversed() {
@@ -39,33 +33,35 @@ extension X86_64 {
           places[before.address] = other.address
         }
         let range = Int(instruction.address)..<Int(instruction.address) + instruction.count
-        let isOpen = range.contains { open.contains($0) }
+        let field = range.first { open.contains($0) }
         switch (instruction.flow, other.flow) {
-        case (.jump(let a?), .jump(let b?)): if !isOpen { jumps.append((a, b)) }
+        case (.jump(let a?), .jump(let b?)):
+          if let field { destinations[field] = b } else { jumps.append((a, b)) }
         case (.branch(let condition, let a), .branch(let same, let b)):
-          guard condition == same else { return false }
-          if !isOpen { jumps.append((a, b)) }
+          guard condition == same else { return nil }
+          if let field { destinations[field] = b } else { jumps.append((a, b)) }
         case (.call(let a?), .call(let b?)), (.special(let a?), .special(let b?)):
-          guard instruction.mnemonic == other.mnemonic else { return false }
-          if !isOpen { jumps.append((a, b)) }
+          guard instruction.mnemonic == other.mnemonic else { return nil }
+          if let field { destinations[field] = b } else { jumps.append((a, b)) }
         default:
-          guard instruction.count == other.count else { return false }
+          guard instruction.count == other.count else { return nil }
           // An operand relative to the next instruction that no relocation made: a place inside the function.
           if let offset = instruction.relativeDisplacementOffset, !open.contains(range.lowerBound + offset) {
-            guard let a = instruction.relativePlace, let b = other.relativePlace,
+            guard let a = instruction.relativeTarget, let b = other.relativeTarget,
               instruction.bytes[..<offset] == other.bytes[..<offset],
               instruction.bytes[(offset + 4)...] == other.bytes[(offset + 4)...]
-            else { return false }
+            else { return nil }
             jumps.append((a, b))
             continue
           }
+          if let field { destinations[field] = other.relativeTarget }
           for (offset, pair) in zip(range, zip(instruction.bytes, other.bytes)) {
-            guard pair.0 == pair.1 || open.contains(offset) else { return false }
+            guard pair.0 == pair.1 || open.contains(offset) else { return nil }
           }
         }
       }
-      guard at.allSatisfy({ $0.isNoOperation }) else { return false }
-      return jumps.allSatisfy { places[$0] == $1 }
+      guard at.allSatisfy({ $0.isNoOperation }), jumps.allSatisfy({ places[$0] == $1 }) else { return nil }
+      return destinations
     }
   }
 }
