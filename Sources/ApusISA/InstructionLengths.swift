@@ -30,10 +30,12 @@ package enum InstructionLengths {
       }
       return all.allSatisfy { $0.isNoOperation || $0.flow == .trap }
     case .arm64, .ppc64le:
-      let nop: [UInt8] = architecture == .arm64 ? [0x1f, 0x20, 0x03, 0xd5] : [0, 0, 0, 0x60]
+      // (Power: also the one that ends a group of instructions, `ori 2,2,0`; Power ISA, 3.3.12.)
+      let nops: [[UInt8]] =
+        architecture == .arm64 ? [[0x1f, 0x20, 0x03, 0xd5]] : [[0, 0, 0, 0x60], [0, 0, 0x42, 0x60]]
       return stride(from: bytes.startIndex, to: bytes.endIndex, by: 4).allSatisfy { start in
         let word = bytes[start..<min(start + 4, bytes.endIndex)]
-        return word.elementsEqual(nop) || word.allSatisfy { $0 == 0 }
+        return nops.contains { word.elementsEqual($0) } || word.allSatisfy { $0 == 0 }
       }
     }
   }

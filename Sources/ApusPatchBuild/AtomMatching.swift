@@ -11,51 +11,98 @@ struct AtomMatching {
   private(set) var new: [Int: Int] = [:]
   private(set) var old: [Int: Int] = [:]
 
-  private struct Key: Hashable {
+  private struct Key: Hashable, Comparable {
     var name: String
     var isLocal: Bool
     var isCode: Bool
+
+    static func < (left: Key, right: Key) -> Bool {
+      (left.name, left.isLocal ? 1 : 0, left.isCode ? 1 : 0)
+        < (right.name, right.isLocal ? 1 : 0, right.isCode ? 1 : 0)
+    }
   }
 
   init(old before: AtomTable, new after: AtomTable) {
     let left = Self.groups(before)
     let right = Self.groups(after)
+    var groups: [Group] = left.keys.sorted().compactMap { key in
+      guard let old = left[key], let new = right[key] else { return nil }
+      return Group(old: old, new: new, isCode: key.isCode)
+    }
     let leftUsers = Users(before)
     let rightUsers = Users(after)
-    for (key, candidates) in left {
-      guard var others = right[key] else { continue }
-      var rest = candidates
-      /// Pairs what is equal under `same` and is the only pair that is.
-      func pair(_ same: (Int, Int) -> Bool) {
-        for atom in rest {
-          let fitting = others.filter { same(atom, $0) }
-          guard fitting.count == 1, let other = fitting.first, rest.filter({ same($0, other) }).count == 1
-          else { continue }
-          match(atom, other)
-          rest.removeAll { $0 == atom }
-          others.removeAll { $0 == other }
-        }
-      }
-      pair { _, _ in true }
-      guard !rest.isEmpty, !others.isEmpty else { continue }
-      func hasSameUsers(_ a: Int, _ b: Int) -> Bool { leftUsers.names(a) == rightUsers.names(b) }
-      func hasSameContents(_ a: Int, _ b: Int) -> Bool {
-        before.atoms[a].size == after.atoms[b].size && before.bytes(of: a) == after.bytes(of: b)
-      }
-      pair { hasSameUsers($0, $1) && hasSameContents($0, $1) }
+    func hasSameUsers(_ a: Int, _ b: Int) -> Bool { leftUsers.names(a) == rightUsers.names(b) }
+    func name(_ table: AtomTable, _ atom: Int) -> String? { table.symbol(of: atom)?.name }
+    func isSame(_ known: AtomMatching, _ a: Int, _ b: Int) -> Bool {
+      known.hasSameContents(a, b, before, after)
+    }
+    pair(&groups) { _, _, _, _ in true }
+    // What is the same for sure says which of what refers to it is the same.
+    repeat {
+    } while pair(&groups) { known, a, b, _ in hasSameUsers(a, b) && isSame(known, a, b) }
       // A function is what it does; a variable is whose it is.
-      if key.isCode { pair { hasSameContents($0, $1) } }
-      pair { hasSameUsers($0, $1) }
-      pair { hasSameContents($0, $1) }
-      pair { before.symbol(of: $0)?.name == after.symbol(of: $1)?.name }
-      // Several that nothing tells apart, as many here as there: by their order.
-      if rest.count == others.count,
-        key.isCode || rest.allSatisfy({ leftUsers.names($0) == leftUsers.names(rest[0]) })
-      {
-        for (atom, other) in zip(rest, others) { match(atom, other) }
-      }
+      || pair(&groups) { known, a, b, isCode in isCode && isSame(known, a, b) }
+    pair(&groups) { _, a, b, _ in hasSameUsers(a, b) }
+    pair(&groups) { known, a, b, _ in isSame(known, a, b) }
+    pair(&groups) { _, a, b, _ in name(before, a) == name(after, b) }
+    // Several that nothing tells apart, as many here as there: by their order.
+    for group in groups
+    where group.old.count == group.new.count
+      && (group.isCode || group.old.allSatisfy { leftUsers.names($0) == leftUsers.names(group.old[0]) })
+    {
+      for (atom, other) in zip(group.old, group.new) { match(atom, other) }
     }
     pairAcrossBindings(before, after)
+  }
+
+  /// What has one name without numbers, and is not matched.
+  private struct Group {
+    var old: [Int]
+    var new: [Int]
+    var isCode: Bool
+  }
+
+  /// Pairs what is equal under `same`, which is told what is known already and whether it is code, and is the only pair of its group
+  /// that is. Gives whether there were any.
+  @discardableResult
+  private mutating func pair(_ groups: inout [Group], _ same: (AtomMatching, Int, Int, Bool) -> Bool) -> Bool
+  {
+    var found = false
+    for index in groups.indices {
+      for atom in groups[index].old {
+        let isCode = groups[index].isCode
+        let fitting = groups[index].new.filter { same(self, atom, $0, isCode) }
+        guard fitting.count == 1, let other = fitting.first,
+          groups[index].old.filter({ same(self, $0, other, isCode) }).count == 1
+        else { continue }
+        match(atom, other)
+        groups[index].old.removeAll { $0 == atom }
+        groups[index].new.removeAll { $0 == other }
+        found = true
+      }
+    }
+    return found
+  }
+
+  /// Whether two have the same bytes, and nothing that they refer to is known to be something else.
+  private func hasSameContents(_ a: Int, _ b: Int, _ before: AtomTable, _ after: AtomTable) -> Bool {
+    guard before.atoms[a].size == after.atoms[b].size, before.bytes(of: a) == after.bytes(of: b) else {
+      return false
+    }
+    let (left, right) = (before.references(of: a), after.references(of: b))
+    guard left.count == right.count else { return false }
+    return zip(left, right).allSatisfy { left, right in
+      guard left.place == right.place, left.type == right.type else { return false }
+      switch (left.target, right.target) {
+      case (.symbol(let old, _), .symbol(let new, _)): return old == new
+      case (.atom(let old, _), .atom(let new, _)):
+        if before.atoms[old].isNamelessConstant, after.atoms[new].isNamelessConstant {
+          return before.bytes(of: old) == after.bytes(of: new)
+        }
+        return self.new[old].map { $0 == new } ?? (self.old[new] == nil)
+      default: return true
+      }
+    }
   }
 
   /// Pairs what has one name in both files, and can be seen by others in one of them only.

@@ -9,7 +9,10 @@ package struct CompilerName: Sendable, Hashable {
 
   /// Without the numbers that compilers give in their own order: those between dots, and in C++ those of lambdas, nameless
   /// classes and local things of one name (Itanium C++ ABI, 5.1.6 and 5.1.8), each replaced by `#`.
+  ///
+  /// gcc calls a file's static initialiser after whatever the file defines first: that is left out, too.
   package var withoutNumbers: String {
+    for prefix in ["_GLOBAL__sub_I_", "_GLOBAL__sub_D_"] where name.hasPrefix(prefix) { return prefix }
     guard name.utf8.contains(UInt8(ascii: ".")) || hasDiscriminators else { return name }
     let parts = parts
     let first = hasDiscriminators ? Self.withoutDiscriminators(parts[0]) : String(parts[0])

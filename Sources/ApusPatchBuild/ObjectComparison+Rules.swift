@@ -242,7 +242,8 @@ extension ObjectComparison {
         let section = table.object.sections[table.atoms[list].section].name
         for reference in table.references(of: list) {
           switch reference.target {
-          case .atom(let atom, _): result[describe(table, atom), default: []].insert(section)
+          case .atom(let atom, _):
+            result[CompilerName(describe(table, atom)).withoutNumbers, default: []].insert(section)
           case .symbol(let name, _): result[name, default: []].insert(section)
           case .absolute: break
           }

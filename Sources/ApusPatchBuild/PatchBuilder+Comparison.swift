@@ -54,7 +54,8 @@ extension PatchBuilder {
     let comparison: ObjectComparison
     do throws(ELFError) {
       comparison = try ObjectComparison(
-        before: before, after: after, layouts: try old.map { old throws(ELFError) in try layouts(old, new) },
+        before: before, after: after,
+        layouts: try old.map { old throws(ELFError) in try layouts((old, before), (new, after)) },
         allowedLayouts: options.allowedLayouts)
     } catch { throw .file(name, error) }
     return comparison.isSame
@@ -74,10 +75,10 @@ extension PatchBuilder {
   }
 
   private func layouts(
-    _ old: [UInt8], _ new: [UInt8]
+    _ old: (bytes: [UInt8], object: ObjectFile), _ new: (bytes: [UInt8], object: ObjectFile)
   ) throws(ELFError) -> (before: StructureLayouts, after: StructureLayouts) {
-    let before = try StructureLayouts(try ELFImage(source: old))
-    let after = try StructureLayouts(try ELFImage(source: new))
+    let before = try StructureLayouts(old.bytes, of: old.object)
+    let after = try StructureLayouts(new.bytes, of: new.object)
     if !before.isKnown || !after.isKnown {
       note(
         "there is no debugging information: that no structure is laid out in another way cannot be seen (compile with -g)"

@@ -131,13 +131,13 @@ package struct PatchPacker {
     func refuse(_ rule: Refusal.Rule, _ symbol: String, _ why: String) -> PackError {
       .refused(file: path, Refusal(rule: rule, symbol: symbol, why: why))
     }
-    guard object.architecture == architecture else {
-      throw .architecture(file: path, object.architecture, module: modules[0].path, architecture)
-    }
     guard !object.isForLinkTimeOptimisation else {
       throw refuse(
         .linkTimeOptimisation, object.sourceName ?? "the file",
         "its machine code is made when a program is linked")
+    }
+    guard object.architecture == architecture else {
+      throw .architecture(file: path, object.architecture, module: modules[0].path, architecture)
     }
     for symbol in object.symbols where !symbol.isUndefined {
       if symbol.place == .common { throw .common(file: path, symbol.name) }

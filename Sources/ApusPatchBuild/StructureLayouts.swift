@@ -1,4 +1,5 @@
 package import ApusELF
+package import ApusPatchObject
 
 /// How the structures, unions and classes of an object file are laid out, as its debugging information says.
 package struct StructureLayouts: Sendable {
@@ -21,7 +22,13 @@ package struct StructureLayouts: Sendable {
   /// Whether the types of the file are all known.
   package private(set) var isKnown: Bool
 
-  package init(_ image: ELFImage) throws(ELFError) {
+  /// Reads what an object file's bytes say; of link-time optimisation's, nothing is known.
+  package init(_ bytes: [UInt8], of object: ObjectFile) throws(ELFError) {
+    guard !object.isForLinkTimeOptimisation else {
+      isKnown = false
+      return
+    }
+    let image = try ELFImage(source: bytes)
     var reader = LayoutReader()
     isKnown = try image.forEachDebugEntry(LayoutReader.isWanted) { reader.take($0) }
     // (Line tables alone describe no type.)
@@ -81,6 +88,8 @@ private struct LayoutReader {
   private var open: [(depth: Int, name: String, type: UInt64?)] = []
   /// Variables and their types.
   private var variables: [(name: String, type: UInt64)] = []
+  /// The first typedef of a type, which names a structure without a name of its own. It may come before the structure.
+  private var typedefs: [UInt64: String] = [:]
   /// The array whose ranges come next.
   private var array: (depth: Int, offset: UInt64)?
 
@@ -132,15 +141,19 @@ private struct LayoutReader {
         tag: entry.tag, size: entry.number(Attribute.byteSize), encoding: entry.number(Attribute.encoding),
         of: entry.reference(Attribute.type))
       if entry.tag == Tag.arrayType { array = (entry.depth, entry.offset) }
-      // A structure without a name has its typedef's.
-      if entry.tag == Tag.typedef, let name = entry.name, let type = entry.reference(Attribute.type) {
-        if aggregates[type] != nil, aggregates[type]?.name == nil { aggregates[type]?.name = prefix + name }
+      if entry.tag == Tag.typedef, let name = entry.name, let type = entry.reference(Attribute.type),
+        typedefs[type] == nil
+      {
+        typedefs[type] = prefix + name
       }
     }
   }
 
-  func layouts() -> [String: Set<StructureLayouts.Layout>] {
+  mutating func layouts() -> [String: Set<StructureLayouts.Layout>] {
     var result: [String: Set<StructureLayouts.Layout>] = [:]
+    for (type, name) in typedefs where aggregates[type] != nil && aggregates[type]?.name == nil {
+      aggregates[type]?.name = name
+    }
     for aggregate in aggregates.values {
       guard let name = aggregate.name, let size = aggregate.size else { continue }
       result[name, default: []].insert(layout(aggregate, size))

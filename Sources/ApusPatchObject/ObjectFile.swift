@@ -66,6 +66,8 @@ package struct ObjectFile: Sendable {
   /// Number 0 is empty.
   package var symbols: [ObjectSymbol]
   package var groups: [SectionGroup]
+  /// It holds LLVM's bitcode: for which architecture is not known.
+  package private(set) var isBitcode = false
 
   /// Reads an object file. Everything is checked: each relocation's symbol exists and its place is in its section.
   package init(_ image: ELFImage) throws(ELFError) {
@@ -132,14 +134,22 @@ package struct ObjectFile: Sendable {
     groups = []
   }
 
-  /// Reads an object file's bytes.
-  package init(bytes: [UInt8]) throws(ELFError) { try self.init(ELFImage(source: bytes)) }
+  /// Reads an object file's bytes; of bitcode, which clang -flto makes, nothing but that.
+  package init(bytes: [UInt8]) throws(ELFError) {
+    // ("BC" 0xC0DE: LLVM Bitcode File Format, "Magic Numbers".)
+    if bytes.starts(with: [0x42, 0x43, 0xc0, 0xde]) {
+      self.init(emptyFor: .x86_64)
+      isBitcode = true
+    } else {
+      try self.init(ELFImage(source: bytes))
+    }
+  }
 
   /// The name of its source file, as the compiler says it.
   package var sourceName: String? { symbols.first { $0.kind == .file && !$0.name.isEmpty }?.name }
 
   /// Whether it has code for a link-time optimiser only.
   package var isForLinkTimeOptimisation: Bool {
-    sections.contains { $0.name.hasPrefix(".gnu.lto_") || $0.name == ".llvm.lto" }
+    isBitcode || sections.contains { $0.name.hasPrefix(".gnu.lto_") || $0.name == ".llvm.lto" }
   }
 }

@@ -3,6 +3,7 @@ internal import ApusELF
 internal import ApusPatchBuild
 internal import ApusPatchObject
 internal import ApusReport
+internal import ApusSystem
 internal import ArgumentParser
 
 /// `apus patch compare`
@@ -24,7 +25,8 @@ struct PatchCompareCommand: ParsableCommand {
     let comparison: ObjectComparison
     let (old, oldLayouts) = try object(before)
     let (new, newLayouts) = try object(after)
-    guard old.architecture == new.architecture else {
+    let isComparable = old.architecture == new.architecture || old.isBitcode || new.isBitcode
+    guard isComparable else {
       throw CommandFailure("\(before) is for \(old.architecture), \(after) for \(new.architecture)")
     }
     do throws(ELFError) {
@@ -54,8 +56,11 @@ struct PatchCompareCommand: ParsableCommand {
   }
 
   private func object(_ path: String) throws -> (ObjectFile, StructureLayouts) {
-    let image = try openImage(path)
-    do throws(ELFError) { return (try ObjectFile(image), try StructureLayouts(image)) } catch {
+    let bytes = try WholeFile.bytes(path)
+    do throws(ELFError) {
+      let object = try ObjectFile(bytes: bytes)
+      return (object, try StructureLayouts(bytes, of: object))
+    } catch {
       throw CommandFailure("\(path): \(error)")
     }
   }

@@ -54,8 +54,8 @@ struct PatchPackCommand: ParsableCommand {
     for (path, origin) in lines.modules { modules.append(try module(path, origin)) }
     var inputs: [PatchPacker.Input] = []
     for path in objects {
-      let image = try openImage(path)
-      do throws(ELFError) { inputs.append((path, try ObjectFile(image))) } catch {
+      let bytes = try WholeFile.bytes(path)
+      do throws(ELFError) { inputs.append((path, try ObjectFile(bytes: bytes))) } catch {
         throw CommandFailure("\(path): \(error)")
       }
     }
