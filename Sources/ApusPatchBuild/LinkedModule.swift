@@ -15,6 +15,8 @@ package struct LinkedModule {
     package var address: Address
     package var size: UInt64
     package var isFunction: Bool
+    /// It is a function or a variable, not a mere label (STT_NOTYPE).
+    var isTyped: Bool
     package var isThreadLocal: Bool
     /// It chooses a function (IFUNC).
     package var isIndirect: Bool
@@ -62,7 +64,7 @@ package struct LinkedModule {
       symbols.append(
         Symbol(
           name: name, file: isLocal ? file : "", position: position, address: symbol.value, size: symbol.size,
-          isFunction: symbol.isFunction, isThreadLocal: isThreadLocal,
+          isFunction: symbol.isFunction, isTyped: symbol.kind != .none, isThreadLocal: isThreadLocal,
           isIndirect: symbol.kind == .indirectFunction, isHidden: symbol.other & 3 == 2))
     }
   }
@@ -110,8 +112,11 @@ package struct LinkedModule {
   /// All of a name, whichever file's.
   package func allSymbols(named name: String) -> [Symbol] { (byName[name] ?? []).map { symbols[$0] } }
 
-  /// The names of what begins at an address.
-  func names(at address: Address) -> [String] { (byAddress[address] ?? []).map { symbols[$0].name } }
+  /// The names of the function or variable that begins at an address; none if there are only labels.
+  func names(at address: Address) -> [String] {
+    let there = (byAddress[address] ?? []).map { symbols[$0] }
+    return there.contains(where: \.isTyped) ? there.map(\.name) : []
+  }
 
   /// What the file holds for an address; nil if that is less.
   func bytes(at address: Address, count: Int) -> [UInt8]? {

@@ -27,8 +27,8 @@ struct LinkedReferences {
     self.start = start
   }
 
-  /// Whether one of them leads to something else than the object file says: to what has other names only, or to another string or
-  /// constant. What cannot be told speaks for the function.
+  /// Whether one of them leads to something else than the object file says: to what has other names only, or to another number. What
+  /// cannot be told speaks for the function.
   var areOthers: Bool {
     table.references(of: function).contains { reference in
       guard let address = address(of: reference) else { return false }
@@ -55,13 +55,12 @@ struct LinkedReferences {
     return !there.contains { name in roots.contains { name.contains($0) } }
   }
 
+  /// Whether a number that linkers merge is another one there. (Strings may be: the path of a source, a date.)
   private func isOther(constant atom: Int, at address: Address) -> Bool {
-    let isMerged = table.object.sections[table.atoms[atom].section].flags & SectionFlag.merge != 0
-    guard table.atoms[atom].kind == .constant, table.references(of: atom).isEmpty,
-      var bytes = table.bytes(of: atom)
+    let flags = table.object.sections[table.atoms[atom].section].flags
+    guard flags & SectionFlag.merge != 0, flags & SectionFlag.strings == 0,
+      table.references(of: atom).isEmpty, let bytes = table.bytes(of: atom)
     else { return false }
-    // Zeros at the end may be padding, of which there is more or less elsewhere: but for a string's.
-    if !isMerged { while bytes.suffix(2) == [0, 0] { bytes.removeLast() } }
     return module.bytes(at: address, count: bytes.count).map { !bytes.elementsEqual($0) } ?? false
   }
 

@@ -147,14 +147,14 @@ APART int calls(int x) { return @one(x) * 3; }
 APART int jumps(int x) { return @one(x + 1); }
 APART int reads(void) { return @first + 1; }
 APART int counts(void) { return ++@left; }
-APART void says(void) { puts(@"abcd"); }
+APART void says(void) { puts("abcd"); }
 APART double scales(double x) { return x * @1.5; }
 APART int takes(int (*f)(int)) { return f(1); }
 APART int gives(int x) { return takes(@one) + x; }
 int main(int argc, char **argv) { says(); return calls(argc) + jumps(argc) + reads() + counts() + gives(argc) + scales(argc); }
 """
 OTHER = {"calls": ("one", "two"), "jumps": ("one", "two"), "reads": ("first", "second"), "counts": ("left", "right"),
-         "says": ('"abcd"', '"abce"'), "scales": ("1.5", "2.5"), "gives": ("one", "two")}
+         "scales": ("1.5", "2.5"), "gives": ("one", "two")}
 
 
 def other_target(bench, compiler, flags, source, name):
@@ -178,11 +178,11 @@ def other_target(bench, compiler, flags, source, name):
 
 
 def test_a_target_that_refers_to_something_else_is_another(bench):
-    calls = ["calls", "jumps", "says", "gives"]
+    calls = ["calls", "jumps", "gives"]
     whole = "all 11 functions have the code"
     # (arm64's compiler addresses variables together, but not where a patch is built.)
     for compiler, flags, functions, known in (
-            ("gcc", "-O2 -g", OTHER, whole), ("gcc", "-O0 -g -fno-pie -no-pie", OTHER, whole), ("clang", "-O2 -g", OTHER, whole),
+            ("gcc", "-O2 -g", OTHER, whole), ("gcc", "-O0 -g -fno-pie -no-pie", calls, whole), ("clang", "-O2 -g", OTHER, whole),
             ("aarch64-linux-gnu-gcc", "-O2 -g", calls, "10 of 11 functions")):
         for name in functions:
             tree, target, diff, command = other_target(bench, compiler, flags, OTHERS, name)
