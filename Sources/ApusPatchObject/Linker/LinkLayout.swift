@@ -29,8 +29,7 @@ package struct LinkLayout: Sendable {
   private static let largest: UInt64 = 1 << 30
 
   init(_ patch: PatchObject, module: Int) throws(LinkError) {
-    // The largest page that kernels of the architecture have.
-    let page: UInt64 = patch.architecture == .x86_64 ? 4096 : 65536
+    let page = patch.architecture.linking.largestPage
     let own = patch.sections.indices.filter {
       $0 > 0 && patch.sections[$0].isAllocated && patch.sectionModules[$0] == module
     }
@@ -70,7 +69,7 @@ package struct LinkLayout: Sendable {
       }
       if access == .code {
         for slot in jumps where veneers[slot] == nil {
-          veneers[slot] = try take(Veneer.size(patch.architecture), Veneer.alignment)
+          veneers[slot] = try take(patch.architecture.linking.veneerSize, Veneer.alignment)
         }
       }
       if access == .constants {
@@ -107,8 +106,7 @@ extension PatchObject {
   func slot(of relocation: ELFRelocation, _ rule: RelocationRule) -> LinkSlot? {
     guard let content = rule.slot else { return nil }
     if content == .block { return LinkSlot(symbol: 0, addend: 0, content: content) }
-    // On x86-64 the addend is the distance to the end of the instruction.
-    let addend = architecture == .x86_64 ? 0 : relocation.addend
+    let addend = architecture.linking.addendsCountFromPlace ? 0 : relocation.addend
     return LinkSlot(symbol: Int(relocation.symbol), addend: addend, content: content)
   }
 
@@ -122,6 +120,6 @@ extension PatchObject {
   /// What of a call's addend counts from its veneer: where the instruction ends. Distances in data, as tables of virtual functions
   /// hold them, are to the veneer instead of the function, so all of it does.
   func veneerAddend(of relocation: ELFRelocation, in section: ObjectSection) -> Int64 {
-    section.isCode ? architecture == .x86_64 ? -4 : 0 : relocation.addend
+    section.isCode ? -architecture.linking.distanceOrigin : relocation.addend
   }
 }

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// What a relocation computes and where it puts it: one row of a processor supplement's table.
 ///
 /// The value is rounded, checked, shifted right and put into the field.
@@ -64,18 +62,6 @@ struct RelocationRule {
       }
     }
   }
-  /// Which bits are changed.
-  enum Field: Hashable {
-    /// None.
-    case none
-    /// `count` bits from bit `at` on of a little-endian word of so many bytes.
-    case bits(Int, at: Int, of: Int)
-    /// `immlo` and `immhi` of `adr` and `adrp`.
-    case splitImmediate
-    /// 16 bits of a `movz`, which becomes `movn` of the complement if the value is below zero.
-    case signedMove
-  }
-
   /// As the supplement calls it, without the prefix that all have.
   var name: String
   var value: Value
@@ -112,27 +98,5 @@ struct RelocationRule {
     case .slotFromTablePage, .slotFromTable: .address
     default: nil
     }
-  }
-}
-
-extension Architecture {
-  /// What relocations of this type do; nil if it is none that compilers write into object files.
-  func relocationRule(_ type: UInt32) -> RelocationRule? {
-    switch self {
-    case .x86_64: X86_64Relocations.rules[type]
-    case .arm64: ARM64Relocations.rules[type]
-    case .ppc64le: PPC64LERelocations.rules[type]
-    }
-  }
-
-  /// The name of a relocation's type, or its number.
-  func relocationName(_ type: UInt32) -> String {
-    let prefix =
-      switch self {
-      case .x86_64: "R_X86_64_"
-      case .arm64: "R_AARCH64_"
-      case .ppc64le: "R_PPC64_"
-      }
-    return relocationRule(type).map { prefix + $0.name } ?? "\(type) of \(self)"
   }
 }

@@ -1,3 +1,5 @@
+internal import ApusISA
+
 /// The relocations of arm64 ("ELF for the Arm 64-bit Architecture", 5.7).
 enum ARM64Relocations {
   static let rules: [UInt32: RelocationRule] = {
@@ -18,9 +20,9 @@ enum ARM64Relocations {
       273: RelocationRule(
         name: "LD_PREL_LO19", value: .relative, shift: 2, range: .signed(21), alignment: 4, field: literal),
       274: RelocationRule(
-        name: "ADR_PREL_LO21", value: .relative, range: .signed(21), field: .splitImmediate),
+        name: "ADR_PREL_LO21", value: .relative, range: .signed(21), field: splitImmediate),
       275: page("ADR_PREL_PG_HI21", .page),
-      276: RelocationRule(name: "ADR_PREL_PG_HI21_NC", value: .page, shift: 12, field: .splitImmediate),
+      276: RelocationRule(name: "ADR_PREL_PG_HI21_NC", value: .page, shift: 12, field: splitImmediate),
       277: low("ADD_ABS_LO12_NC", .absolute, 0),
       278: low("LDST8_ABS_LO12_NC", .absolute, 0),
       284: low("LDST16_ABS_LO12_NC", .absolute, 1),
@@ -63,7 +65,7 @@ enum ARM64Relocations {
       rules[UInt32(270 + index)] = RelocationRule(
         name: "MOVW_SABS_G\(index)", value: .absolute, shift: 16 * index,
         range: .signed(16 * (index + 1) + 1),
-        field: .signedMove)
+        field: signedMove)
     }
     rules[269] = move("MOVW_UABS_G3", 3, .any)
     thread(&rules, "TLSLE", "TPREL", .threadOffset, add: 549, loads: 552, wide: 570)
@@ -73,8 +75,21 @@ enum ARM64Relocations {
 
   private static let literal = RelocationRule.Field.bits(19, at: 5, of: 4)
 
+  /// `immlo` and `immhi` of `adr` and `adrp` (Arm ARM, C6.2, ADR).
+  private static let splitImmediate = RelocationRule.Field.pieces(
+    [.init(count: 2, at: 29), .init(count: 19, at: 5)], of: 4)
+
+  /// `imm16` of a `movz`, which becomes `movn` of the complement if the value is below zero (Arm ARM, C6.2, MOVN, MOVZ: `opc`).
+  private static let signedMove: RelocationRule.Field = {
+    let operation = RelocationRule.Piece(count: 2, at: 29)
+    func code(_ opcode: ARM64.Opcode) -> UInt64 { UInt64(opcode.rawValue) >> UInt64(operation.at) & 3 }
+    return .signed(
+      .init(count: 16, at: 5), operation: operation, positive: code(.moveZero), negative: code(.moveNot),
+      of: 4)
+  }()
+
   private static func page(_ name: String, _ value: RelocationRule.Value) -> RelocationRule {
-    RelocationRule(name: name, value: value, shift: 12, range: .signed(33), field: .splitImmediate)
+    RelocationRule(name: name, value: value, shift: 12, range: .signed(33), field: splitImmediate)
   }
 
   /// The low 12 bits of an address, in units of what is loaded.
@@ -99,7 +114,7 @@ enum ARM64Relocations {
   private static func descriptor(
     _ name: String, _ step: RelocationRule.DescriptorStep
   ) -> RelocationRule {
-    RelocationRule(name: name, value: .descriptor(step), range: .unsigned(32), field: .none)
+    RelocationRule(name: name, value: .descriptor(step), range: .unsigned(32), field: .bits(32, at: 0, of: 4))
   }
 
   /// The two dozen that take a variable's offset apart.

@@ -28,8 +28,8 @@ enum X86_64Relocations {
     31: .data("PLTOFF64", .fromTable, bytes: 8),
     32: .data("SIZE32", .size, bytes: 4, .unsigned(32)),
     33: .data("SIZE64", .size, bytes: 8),
-    34: RelocationRule(name: "GOTPC32_TLSDESC", value: .descriptor(.page), range: .signed(32), field: .none),
-    35: RelocationRule(name: "TLSDESC_CALL", value: .descriptor(.call), field: .none),
+    34: .data("GOTPC32_TLSDESC", .descriptor(.page), bytes: 4, .signed(32)),
+    35: .data("TLSDESC_CALL", .descriptor(.call), bytes: 2),
     41: .data("GOTPCRELX", .slot(.address), bytes: 4, .signed(32)),
     42: .data("REX_GOTPCRELX", .slot(.address), bytes: 4, .signed(32)),
   ]
