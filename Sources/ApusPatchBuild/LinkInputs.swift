@@ -10,17 +10,49 @@ struct LinkInputs {
   /// Adds a command that links.
   mutating func add(_ record: BuildLog.Record) {
     isSeen = true
-    if record.command.isEmpty { isOpaque = true }
-    for word in record.command.dropFirst() {
-      let ending = word.split(separator: "/").last?.split(separator: ".").last.map(String.init) ?? ""
-      if word.hasPrefix("@") || word.hasPrefix("-Wl,") && word.contains(".a") || ["a", "la"].contains(ending)
-        || word.hasPrefix("-L") && !word.hasPrefix("-L/usr") || word.hasPrefix("-l:") || word == "-r"
-      {
+    let words = record.command.dropFirst()
+    // What is linked to be linked again is in whatever has that, by another name.
+    guard !words.isEmpty, !words.contains(where: Self.isPartial) else {
+      isOpaque = true
+      return
+    }
+    var isOutput = false
+    for word in words {
+      if isOutput {
+        isOutput = false
+      } else if word == "-o" {
+        isOutput = true
+      } else if Self.mayHoldObjects(word) {
         isOpaque = true
-      } else if !word.hasPrefix("-"), !word.contains(".so") {
+      } else if !word.hasPrefix("-"), !Self.isSharedLibrary(word) {
         objects.insert(Self.absolute(word, in: record.directory))
       }
     }
+  }
+
+  private static func isPartial(_ word: String) -> Bool {
+    ["-r", "-Wl,-r", "-Wl,-i", "-Wl,--relocatable"].contains(word)
+  }
+
+  /// Whether a word of a command stands for objects that it does not name.
+  private static func mayHoldObjects(_ word: String) -> Bool {
+    let ending = base(word).split(separator: ".").last ?? ""
+    if word.hasPrefix("@") || ["a", "la"].contains(ending) { return true }
+    if word.hasPrefix("-Wl,") {
+      return word.contains(".a") || word.split(separator: ",").contains { $0.hasSuffix(".o") }
+    }
+    return word.hasPrefix("-L") && !word.hasPrefix("-L/usr") || word.hasPrefix("-l:")
+  }
+
+  /// `libx.so`, `libx.so.1.2`; not what is in a directory of such a name, as meson makes them.
+  private static func isSharedLibrary(_ word: String) -> Bool {
+    let parts = base(word).split(separator: ".", omittingEmptySubsequences: false)
+    guard let so = parts.lastIndex(of: "so"), so > 0 else { return false }
+    return parts[(so + 1)...].allSatisfy { $0.first?.isNumber == true }
+  }
+
+  private static func base(_ path: String) -> Substring {
+    path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
   }
 
   /// Whether an object file is among them; nil if that cannot be said.
