@@ -14,24 +14,12 @@ extension X86_64 {
       guard let decoder = try? Decoder(), let left = try? decoder.decodeAll(object, at: 0),
         let right = try? decoder.decodeAll(linked, at: 0)
       else { return nil }
+      let (mine, theirs) = (left.filter { !$0.isNoOperation }, right.filter { !$0.isNoOperation })
+      guard mine.count == theirs.count else { return nil }
       var destinations: [Int: Address] = [:]
-      // Where each instruction of the object is in what was linked; and what jumps mean on both sides.
-      var places: [Address: Address] = [:]
+      // What jumps mean on both sides.
       var jumps: [(Address, Address)] = []
-      var at = right[...]
-      for (index, instruction) in left.enumerated() {
-        if instruction.isNoOperation {
-          places[instruction.address] = at.first?.address
-          continue
-        }
-        at = at.drop { $0.isNoOperation }
-        guard let other = at.popFirst() else { return nil }
-        places[instruction.address] = other.address
-        // A place of padding is that of what follows it.
-        for before in left[..<index].reversed() {
-          guard before.isNoOperation else { break }
-          places[before.address] = other.address
-        }
+      for (instruction, other) in zip(mine, theirs) {
         let range = Int(instruction.address)..<Int(instruction.address) + instruction.count
         let field = range.first { open.contains($0) }
         switch (instruction.flow, other.flow) {
@@ -60,8 +48,19 @@ extension X86_64 {
           }
         }
       }
-      guard at.allSatisfy({ $0.isNoOperation }), jumps.allSatisfy({ places[$0] == $1 }) else { return nil }
-      return destinations
+      let (old, new) = (ordinals(left), ordinals(right))
+      return jumps.allSatisfy { old[$0] != nil && old[$0] == new[$1] } ? destinations : nil
+    }
+
+    /// Which instruction each address means, padding not counted: a place of padding is that of what follows it.
+    private static func ordinals(_ instructions: [Instruction]) -> [Address: Int] {
+      var result: [Address: Int] = [:]
+      var count = 0
+      for instruction in instructions {
+        result[instruction.address] = count
+        if !instruction.isNoOperation { count += 1 }
+      }
+      return result
     }
   }
 }
