@@ -70,13 +70,14 @@ package struct DebugEntry: Sendable {
 extension ELFImage {
   /// Calls `body` for the entries of wanted tags, in their order; in a relocatable file too.
   ///
-  /// - Returns: whether that was all: there is debugging information, and it is not split off, compressed, or in sections or of
-  ///   versions that are not read.
+  /// - Returns: whether that was all: there is debugging information, and it is not split off, compressed, in several sections
+  ///   (`-fdebug-types-section` makes one for each type), or of versions that are not read.
   package func forEachDebugEntry(
     _ isWanted: (UInt64) -> Bool, _ body: (DebugEntry) -> Void
   ) throws(ELFError) -> Bool {
     let names = [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str", ".debug_str_offsets"]
-    guard section(named: ".debug_types") == nil, section(named: ".debug_info")?.size ?? 0 > 0,
+    let units = sections.filter { $0.name == ".debug_info" || $0.name == ".debug_types" }
+    guard units.count == 1, units[0].name == ".debug_info", units[0].size > 0,
       names.allSatisfy({ section(named: $0).map { $0.flags & SectionFlag.compressed == 0 } ?? true })
     else { return false }
     var reader = DebugReader(
