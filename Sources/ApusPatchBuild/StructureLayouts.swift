@@ -82,14 +82,25 @@ private struct LayoutReader {
     var counts: [UInt64?] = []
   }
 
+  /// A type that is described, and how deep it stands in others.
+  private struct Place: Hashable {
+    var offset: UInt64
+    var depth: Int
+  }
+  /// Of descriptions: in bytes, and of types in each other. What is deeper is damage, and says nothing.
+  private static let longest = 128
+  private static let deepest = 16
+
   private var aggregates: [UInt64: Aggregate] = [:]
   private var plain: [UInt64: Plain] = [:]
   /// The types and namespaces that are open: depth, name so far, the type's offset.
   private var open: [(depth: Int, name: String, type: UInt64?)] = []
+  /// What was described already.
+  private var kinds: [Place: String] = [:]
   /// Variables and their types.
   private var variables: [(name: String, type: UInt64)] = []
-  /// The first typedef of a type, which names a structure without a name of its own. It may come before the structure.
-  private var typedefs: [UInt64: String] = [:]
+  /// Typedefs and their types.
+  private var typedefs: [(name: String, type: UInt64)] = []
   /// The array whose ranges come next.
   private var array: (depth: Int, offset: UInt64)?
 
@@ -103,6 +114,11 @@ private struct LayoutReader {
     Tag.member, Tag.inheritance, Tag.namespace, Tag.subrange, Tag.variable,
   ]
 
+  /// What a type is that has another inside.
+  private static let wrappers: Set<UInt64> = [
+    Tag.arrayType, Tag.constType, Tag.volatileType, Tag.atomicType, Tag.pointerType,
+  ]
+
   static func isWanted(_ tag: UInt64) -> Bool {
     aggregateTags.contains(tag) || plainTags.contains(tag) || others.contains(tag)
   }
@@ -114,7 +130,9 @@ private struct LayoutReader {
     let prefix = open.last.map { $0.name + "::" } ?? ""
     // Names grow with depth; more than this is no program's.
     guard prefix.utf8.count < 1 << 16 else { return }
-    if Self.aggregateTags.contains(entry.tag) {
+    if entry.tag == Tag.member, entry.number(Attribute.declaration) != nil {
+      // A static member (until DWARF 5 they have this tag): it takes no room.
+    } else if Self.aggregateTags.contains(entry.tag) {
       let isDeclared = entry.number(Attribute.declaration) != nil
       aggregates[entry.offset] = Aggregate(
         name: entry.name.map { prefix + $0 }, size: isDeclared ? nil : entry.number(Attribute.byteSize))
@@ -141,44 +159,53 @@ private struct LayoutReader {
         tag: entry.tag, size: entry.number(Attribute.byteSize), encoding: entry.number(Attribute.encoding),
         of: entry.reference(Attribute.type))
       if entry.tag == Tag.arrayType { array = (entry.depth, entry.offset) }
-      if entry.tag == Tag.typedef, let name = entry.name, let type = entry.reference(Attribute.type),
-        typedefs[type] == nil
-      {
-        typedefs[type] = prefix + name
+      if entry.tag == Tag.typedef, let name = entry.name, let type = entry.reference(Attribute.type) {
+        typedefs.append((prefix + name, type))
+      }
+    }
+  }
+
+  /// Gives structures without a name their typedef's, of which clang writes the typedef first; or that of a pointer or an array of
+  /// them, if there is no other.
+  private mutating func nameByTypedefs() {
+    for isDirect in [true, false] {
+      for typedef in typedefs {
+        guard let type = isDirect ? typedef.type : nameless(typedef.type), aggregates[type] != nil else {
+          continue
+        }
+        if aggregates[type]?.name == nil { aggregates[type]?.name = typedef.name }
       }
     }
   }
 
   mutating func layouts() -> [String: Set<StructureLayouts.Layout>] {
+    nameByTypedefs()
     var result: [String: Set<StructureLayouts.Layout>] = [:]
-    for (type, name) in typedefs where aggregates[type] != nil && aggregates[type]?.name == nil {
-      aggregates[type]?.name = name
-    }
     for aggregate in aggregates.values {
       guard let name = aggregate.name, let size = aggregate.size else { continue }
       result[name, default: []].insert(layout(aggregate, size))
     }
     // The types without names of variables go by these.
     for variable in variables {
-      guard let aggregate = nameless(variable.type), let size = aggregate.size else { continue }
+      guard let type = nameless(variable.type), let aggregate = aggregates[type], let size = aggregate.size
+      else { continue }
       result["the type of \(variable.name)", default: []].insert(layout(aggregate, size))
     }
     return result
   }
 
-  private func nameless(_ type: UInt64) -> Aggregate? {
+  /// The structure without a name that a type is, or is a pointer to or an array of.
+  private func nameless(_ type: UInt64) -> UInt64? {
     var at = type
     for _ in 0..<8 {
-      if let aggregate = aggregates[at] { return aggregate.name == nil ? aggregate : nil }
-      guard let next = plain[at], [Tag.arrayType, Tag.constType, Tag.volatileType].contains(next.tag),
-        let of = next.of
-      else { return nil }
+      if let aggregate = aggregates[at] { return aggregate.name == nil ? at : nil }
+      guard let next = plain[at], Self.wrappers.contains(next.tag), let of = next.of else { return nil }
       at = of
     }
     return nil
   }
 
-  private func layout(_ aggregate: Aggregate, _ size: UInt64) -> StructureLayouts.Layout {
+  private mutating func layout(_ aggregate: Aggregate, _ size: UInt64) -> StructureLayouts.Layout {
     StructureLayouts.Layout(
       size: size,
       members: aggregate.members.map { member in
@@ -187,15 +214,22 @@ private struct LayoutReader {
   }
 
   /// A type in short: what is stored, not what it is called; a structure with a name by that name, one without by its members.
-  private func kind(_ offset: UInt64, _ depth: Int) -> String {
-    guard depth < 16 else { return "" }
+  private mutating func kind(_ offset: UInt64, _ depth: Int) -> String {
+    guard depth < Self.deepest else { return "" }
+    let place = Place(offset: offset, depth: depth)
+    if let known = kinds[place] { return known }
+    let kind = Self.shortened(made(offset, depth))
+    kinds[place] = kind
+    return kind
+  }
+
+  private mutating func made(_ offset: UInt64, _ depth: Int) -> String {
     if let aggregate = aggregates[offset] {
       if let name = aggregate.name { return name }
-      return "{"
-        + aggregate.members.prefix(256).map {
-          "\($0.name) \($0.place) \($0.type.map { kind($0, depth + 4) } ?? "")"
-        }
-        .joined(separator: ";") + "}"
+      let members = aggregate.members.map { member in
+        "\(member.name) \(member.place) \(member.type.map { kind($0, depth + 1) } ?? "")"
+      }
+      return "{" + members.joined(separator: ";") + "}"
     }
     guard let type = plain[offset] else { return "" }
     switch type.tag {
@@ -207,5 +241,14 @@ private struct LayoutReader {
       return (type.of.map { kind($0, depth + 1) } ?? "") + "\(type.counts.map { $0.map { "\($0)" } ?? "" })"
     default: return type.of.map { kind($0, depth + 1) } ?? ""
     }
+  }
+
+  /// Of what would be long its beginning, and a number that hardly anything else has (FNV-1a, 64 bits): types without names in each
+  /// other would have texts that grow with each.
+  private static func shortened(_ text: String) -> String {
+    guard text.utf8.count > longest else { return text }
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return "\(text.prefix(32))… \(text.utf8.count) \(hash)"
   }
 }
