@@ -24,11 +24,14 @@ package struct StructureLayouts: Sendable {
 
   /// Reads what an object file's bytes say; of link-time optimisation's, nothing is known.
   package init(_ bytes: [UInt8], of object: ObjectFile) throws(ELFError) {
-    guard !object.isForLinkTimeOptimisation else {
+    if object.isForLinkTimeOptimisation {
       isKnown = false
-      return
+    } else {
+      try self.init(ELFImage(source: bytes))
     }
-    let image = try ELFImage(source: bytes)
+  }
+
+  package init(_ image: ELFImage) throws(ELFError) {
     var reader = LayoutReader()
     isKnown = try image.forEachDebugEntry(LayoutReader.isWanted) { reader.take($0) }
     // (Line tables alone describe no type.)

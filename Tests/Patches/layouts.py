@@ -11,7 +11,7 @@ PLACES = ("data_member_location", "data_bit_offset", "bit_offset", "bit_size")
 
 def entries(path):
     """Yields (depth, offset, tag, {attribute: text}) for the debugging information entries that matter here."""
-    wanted = (*KINDS, "member", "typedef")
+    wanted = (*KINDS, "member", "typedef", "pointer_type")
     run = subprocess.run(["readelf", "--debug-dump=info", path], capture_output=True, text=True, errors="replace", check=True)
     entry = None
     for line in run.stdout.splitlines():
@@ -29,8 +29,8 @@ def entries(path):
 
 
 def layouts(path):
-    """{name: (size, ((member, its place) …))}; a structure without a name has its typedef's."""
-    types, names, open_types = {}, {}, {}
+    """{name: (size, ((member, its place) …))}; a structure without a name has its typedef's, or that of a pointer to it."""
+    types, names, open_types, pointers, typedefs = {}, {}, {}, {}, []
     for depth, offset, tag, attributes in entries(path):
         if tag in KINDS:
             types[offset] = [attributes.get("byte_size", "declared"), []]
@@ -38,12 +38,23 @@ def layouts(path):
             if "name" in attributes:
                 names[offset] = attributes["name"]
         elif tag == "member":
+            # (A static one is a declaration.)
+            if "declaration" in attributes:
+                continue
             place = tuple(attributes.get(p, "") for p in PLACES)
             if depth - 1 in open_types:
                 types[open_types[depth - 1]][1].append((attributes.get("name", ""), place))
-        elif "type" in attributes and "name" in attributes:
+        elif "type" in attributes:
             referred = int(attributes["type"].strip("<>"), 16)
-            names.setdefault(referred, attributes["name"])
+            if tag == "pointer_type":
+                pointers[offset] = referred
+            elif "name" in attributes:
+                typedefs.append((referred, attributes["name"]))
+    for referred, name in typedefs:
+        names.setdefault(referred, name)
+    for referred, name in typedefs:
+        if referred in pointers:
+            names.setdefault(pointers[referred], name)
     found = {}
     for offset, (size, members) in types.items():
         if offset in names and size != "declared":
