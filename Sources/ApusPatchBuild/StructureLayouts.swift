@@ -24,14 +24,13 @@ package struct StructureLayouts: Sendable {
 
   /// Reads what an object file's bytes say; of link-time optimisation's, nothing is known.
   package init(_ bytes: [UInt8], of object: ObjectFile) throws(ELFError) {
-    if object.isForLinkTimeOptimisation {
-      isKnown = false
-    } else {
-      try self.init(ELFImage(source: bytes))
-    }
+    try self.init(object.isForLinkTimeOptimisation ? nil : ELFImage(source: bytes))
   }
 
-  package init(_ image: ELFImage) throws(ELFError) {
+  /// Reads what a file says; nothing is known without one.
+  package init(_ image: ELFImage?) throws(ELFError) {
+    isKnown = false
+    guard let image else { return }
     var reader = LayoutReader()
     isKnown = try image.forEachDebugEntry(LayoutReader.isWanted) { reader.take($0) }
     // (Line tables alone describe no type.)
