@@ -273,9 +273,7 @@ package struct PatchAssembler {
         throw .notThere(function: part.comparison.describe(after, atom), module: modules[module].name)
       }
       let kind = original.kind == .section ? after.symbol(of: atom)?.kind ?? .none : original.kind
-      return (
-        reference(.module, modules[module].place(found, module: module), kind), relocation.addend &+ distance
-      )
+      return (reference(to: found, in: module, kind), relocation.addend &+ distance)
     }
   }
 
@@ -285,13 +283,21 @@ package struct PatchAssembler {
   ) -> Int {
     if let own = exported[Named(module: module, name: name)] { return own }
     if let found = modules[module].symbols(named: name, isLocal: false, file: nil).first {
-      return reference(.module, modules[module].place(found, module: module), original.kind)
+      return reference(to: found, in: module, original.kind)
     }
     let key = Named(module: module, name: name)
     if let known = importOf[key] { return known }
     let place = PatchObject.Place(module: module, name: name, file: "", position: 0, address: 0, size: 0)
     importOf[key] = reference(.imported, place, original.kind, binding: original.binding)
     return importOf[key] ?? 0
+  }
+
+  /// The symbol of what a module has. (A function that chooses one is marked: what it has chosen is meant.)
+  private mutating func reference(
+    to found: LinkedModule.Symbol, in module: Int, _ type: ObjectSymbol.Kind
+  ) -> Int {
+    let place = modules[module].place(found, module: module)
+    return reference(.module, place, found.isIndirect ? .indirectFunction : type)
   }
 
   private mutating func reference(

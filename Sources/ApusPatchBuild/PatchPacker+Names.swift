@@ -125,6 +125,7 @@ extension PatchPacker {
   ) -> Int {
     var original = original
     if found.isThreadLocal { original.kind = .threadLocal }
+    if found.isIndirect { original.kind = .indirectFunction }
     original.binding = .global
     return reference(.module, modules[module].place(found, module: module), original)
   }

@@ -25,8 +25,9 @@ DT_RELASZ, DT_RELA, DT_SYMTAB, DT_STRTAB, DT_STRSZ, DT_VERSYM = 8, 7, 6, 5, 10, 
 PAGE = 0x10000
 # A place that no code reaches: what is bound to it must go through a word that the dynamic linker fills.
 NOWHERE = 0x7FFF00000000
-# e_machine: relocations of the dynamic linker: "base + addend", "symbol + addend", module, block offset, thread offset.
-MACHINES = {62: (8, 1, 16, 17, 18), 183: (1027, 257, 1028, 1029, 1030), 21: (22, 38, 68, 78, 73)}
+# e_machine: relocations of the dynamic linker: "base + addend", "symbol + addend", module, block offset, thread offset, "what the function at
+# base + addend chooses".
+MACHINES = {62: (8, 1, 16, 17, 18, 37), 183: (1027, 257, 1028, 1029, 1030, 1032), 21: (22, 38, 68, 78, 73, 248)}
 
 
 class Failure(Exception):
@@ -115,6 +116,7 @@ class Image:
         self.shift = first[3] - first[2]
         self.place = max(end, len(self.file.data) + self.shift) + PAGE - 1 & -PAGE
         self.imported = {}  # symbols of the patch, by number: names
+        self.chosen = {}  # by number: the address of the function that chooses
 
     # The linker's part.
 
@@ -152,6 +154,10 @@ class Image:
             known = table.get((name, address))
             if not known:
                 raise Failure(f"{name} is not at {address:#x} of the file")
+            if self.patch.own[symbol][1] & 15 == 10:
+                lines.append(f"function {symbol} {NOWHERE:#x}")
+                self.chosen[symbol] = address
+                continue
             lines.append(f"variable {symbol} {address}" if known[1] & 15 == 6 else f"address {symbol} {address:#x} {known[2]}")
         return lines
 
@@ -188,13 +194,15 @@ class Image:
 
     def relocations(self, layout, linked, base):
         """(relocations for the dynamic linker, names that they need)."""
-        relative, absolute, module, block, thread = MACHINES[self.file.machine]
+        relative, absolute, module, block, thread, chosen = MACHINES[self.file.machine]
         addresses = {s["number"]: s["address"] for s in layout["symbols"]}
         found = []
         for word in layout["words"]:
             at, symbol = base + word["offset"], word["symbol"]
             here, = struct.unpack_from("<Q", linked, word["offset"])
-            if word["content"] == "address" and symbol in self.imported:
+            if word["content"] == "address" and symbol in self.chosen:
+                found.append((at, chosen, None, self.chosen[symbol]))
+            elif word["content"] == "address" and symbol in self.imported:
                 found.append((at, absolute, self.imported[symbol], word["addend"]))
             elif word["content"] == "address":
                 unknown = self.patch.own[symbol][3] == 0 and here == word["addend"]

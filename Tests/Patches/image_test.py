@@ -5,7 +5,8 @@
 
 On x86_64 natively, on arm64 and ppc64le by cross compilers and qemu-user: executables that can be moved and that cannot, and shared
 libraries; gcc, and clang on x86_64. What is there: static variables that keep what they hold, names that two files have, switch tables, functions newly
-imported, addresses of functions, thread-local variables, weak symbols, exceptions thrown and caught by new code and through it.
+imported, addresses of functions, functions that are chosen at the start (IFUNC), thread-local variables, weak symbols, exceptions thrown and
+caught by new code and through it.
 """
 
 import argparse
@@ -49,13 +50,17 @@ class Case:
             f"[ main.o -nt main.c ] || {self.c} {self.level} -g -fPIE -c main.c -o main.o" if self.shape == "library"
             else f"[ main.o -nt main.c ] || {self.c} {flags} -c main.c -o main.o",
         ]
+        objects = "work.o"
+        if self.language == "c":
+            objects += " chosen.o"
+            lines.append(f"[ chosen.o -nt chosen.c ] || {self.c} {flags} -c chosen.c -o chosen.o")
         if self.shape == "library":
             lines += [
-                f"{compiler} -shared work.o -o libwork.so -Wl,--build-id",
+                f"{compiler} -shared {objects} -o libwork.so -Wl,--build-id",
                 f"{compiler} -pie main.o -L. -lwork -Wl,-rpath,'$ORIGIN' -rdynamic -o prog",
             ]
         else:
-            lines.append(f"{compiler} {link_flag} work.o main.o -Wl,--build-id -o prog")
+            lines.append(f"{compiler} {link_flag} {objects} main.o -Wl,--build-id -o prog")
         return ["sh", "-ec", "; ".join(lines)]
 
     def tree(self, directory, patched):
@@ -64,7 +69,8 @@ class Case:
         end = os.path.splitext(source)[1]
         shutil.copy(os.path.join(HERE, changed if patched else source), os.path.join(directory, "work" + end))
         shutil.copy(os.path.join(HERE, main), os.path.join(directory, "main.c"))
-        shutil.copy(os.path.join(HERE, "work.h"), directory)
+        for file in ("work.h", "chosen.c"):
+            shutil.copy(os.path.join(HERE, file), directory)
         return "work" + end
 
     def run(self, directory):

@@ -87,9 +87,12 @@ package struct LinkLayout: Sendable {
 }
 
 extension PatchObject {
-  /// The undefined symbols, by number, that are not a module's own.
+  /// The undefined symbols, by number, that are not a module's own; or are, but what they choose (IFUNC) may be another's.
   func foreignSymbols(of module: Int) -> Set<Int> {
-    Set(references.filter { $0.kind != .module || $0.place.module != module }.map(\.symbol))
+    let foreign = references.filter {
+      $0.kind != .module || $0.place.module != module || symbols[$0.symbol].kind == .indirectFunction
+    }
+    return Set(foreign.map(\.symbol))
   }
 
   /// A relocation, for people.

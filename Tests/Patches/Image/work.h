@@ -9,6 +9,7 @@ int sorted(void);
 const char *spell(const char *text);
 int chained(int x);
 int twice(int x);
+int chosen(int x);
 #ifndef __cplusplus
 extern _Thread_local int per_thread;
 #endif
