@@ -33,10 +33,7 @@ struct SourceChange {
   /// was. They stand behind the end of a function (a line that begins with a brace), where no expression or macro is open.
   static func keepingLineNumbers(_ lines: [ArraySlice<UInt8>], _ hunks: [Hunk]) -> [ArraySlice<UInt8>] {
     // Raw strings may hold anything, lines that end functions too.
-    let hasRawStrings = lines.contains { line in
-      zip(line, line.dropFirst()).contains { $0 == UInt8(ascii: "R") && $1 == UInt8(ascii: "\"") }
-    }
-    guard !hasRawStrings else { return lines }
+    guard !lines.contains(where: beginsRawString) else { return lines }
     var result: [ArraySlice<UInt8>] = []
     var pending: Int?  // what has to be taken from a new number to have the old one
     var hunks = hunks[...]
@@ -56,6 +53,26 @@ struct SourceChange {
       }
     }
     return result
+  }
+
+  /// Whether a raw string begins in a line (C++ standard, [lex.string]): an `R` that is no name's or string's last letter, a quotation
+  /// mark, and up to 16 characters before a parenthesis.
+  private static func beginsRawString(_ line: ArraySlice<UInt8>) -> Bool {
+    func isOfName(_ byte: UInt8) -> Bool {
+      byte == UInt8(ascii: "_") || (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & ~0x20)
+    }
+    return line.indices.contains { quote in
+      guard line[quote] == UInt8(ascii: "\""), line[..<quote].last == UInt8(ascii: "R") else { return false }
+      var before = line[..<(quote - 1)]
+      for prefix in ["u8", "u", "U", "L"] where before.reversed().starts(with: prefix.utf8.reversed()) {
+        before = before.dropLast(prefix.utf8.count)
+        break
+      }
+      if let last = before.last, isOfName(last) { return false }
+      let rest = line[(quote + 1)...].prefix(17)
+      guard let parenthesis = rest.firstIndex(of: UInt8(ascii: "(")) else { return false }
+      return rest[..<parenthesis].allSatisfy { !" )\\\t\"".utf8.contains($0) }
+    }
   }
 
   /// Whether a file's lines have numbers that the compiler knows.

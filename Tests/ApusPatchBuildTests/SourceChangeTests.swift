@@ -48,6 +48,19 @@ import Testing
     #expect(written.filter { !$0.hasPrefix("#line") } == new)
   }
 
+  @Test(
+    "nothing is written into files that have raw strings, and strings that end in R are none",
+    arguments: [
+      ("R\"(", true), ("x = R\"abc(", true), ("u8R\"(", true), ("(LR\"-(", true), ("UR\"1234567890123456(", true),
+      ("\"ERR\"", false), ("f(\"ERR\", g(1));", false), ("CALLER\"(", false), ("xLR\"(", false), ("_R\"(", false),
+      ("R\"12345678901234567(", false), ("{\"R\", (1)}", false), ("R", false), ("\"", false),
+    ])
+  func rawStrings(_ line: String, _ isRaw: Bool) {
+    let lines = ["int f() {", " more;", "}", line, "last"].map { ArraySlice($0.utf8) }
+    let written = SourceChange.keepingLineNumbers(lines, [.init(nextOld: 2, nextNew: 3)])
+    #expect((written == lines) == isRaw)
+  }
+
   @Test func filesOfADiff() {
     let diff = "--- a/src/x.c\t2020\n+++ b/src/x.c\t2021\n@@ -1 +1 @@\n--- /dev/null\n+++ b/new file.h\n"
     #expect(SourceChange.files(diff, strip: 1) == ["src/x.c", "new"])
