@@ -39,7 +39,7 @@ package enum LinkError: Error, Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .relocation(let place, let problem): "\(place): \(problem)"
     case .symbol(let name, let what): "\(name): \(what)"
-    case .tooLarge(let size): "the patch would need \(size) bytes of memory"
+    case .tooLarge(let size): "the patch would need \(size) bytes of memory: let it allocate large arrays"
     case .misplaced(let base, let alignment): "\(hexadecimal(base)) is no multiple of \(alignment)"
     }
   }
@@ -64,17 +64,23 @@ package struct LinkPlace: Sendable, Hashable, CustomStringConvertible {
 extension LinkError.Problem: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .unknownType: "this relocation is not known"
+    case .unknownType:
+      "this relocation is not known: compile for the usual code model and instruction set (no -mcmodel, -march)"
     case .outOfRange(let value):
       "the value \(value < 0 ? "-" : "")\(hexadecimal(value.magnitude)) does not fit: the patch is too far away"
     case .misaligned(let value, let alignment): "the value \(value) is no multiple of \(alignment)"
     case .beyondSection: "it is beyond its section's end"
-    case .unbound: "the symbol has no address"
-    case .kind: "one of the two is thread-local, the other is not"
-    case .noThreadOffset: "the module's thread-local variables have no fixed place from the thread pointer"
-    case .noModuleNumber: "the module's number for __tls_get_addr is not known"
-    case .noTOCRestore: "no nop is behind the call, so the TOC pointer cannot be restored"
-    case .unexpectedInstruction: "the instruction is not one that this relocation belongs to"
+    case .unbound: "the symbol has no address: neither the program nor its libraries have it"
+    case .kind:
+      "one of the two is thread-local, the other is not: declare the variable as the program does"
+    case .noThreadOffset:
+      "the module's thread-local variables have no fixed place from the thread pointer: compile with -ftls-model=global-dynamic"
+    case .noModuleNumber:
+      "the module's number for __tls_get_addr is not known: let a function of the program give the variable's address"
+    case .noTOCRestore:
+      "no nop is behind the call, so the TOC pointer cannot be restored: call it through a pointer, or compile with -fPIC"
+    case .unexpectedInstruction:
+      "the instruction is not one that this relocation belongs to: was the object changed after it was compiled?"
     }
   }
 }
