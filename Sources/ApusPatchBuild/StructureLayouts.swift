@@ -99,6 +99,8 @@ private struct LayoutReader {
   private var open: [(depth: Int, name: String, type: UInt64?)] = []
   /// What was described already.
   private var kinds: [Place: String] = [:]
+  /// Members and their types.
+  private var members: [(name: String, type: UInt64)] = []
   /// Variables and their types.
   private var variables: [(name: String, type: UInt64)] = []
   /// Typedefs and their types.
@@ -144,6 +146,9 @@ private struct LayoutReader {
         Attribute.memberLocation, Attribute.dataBitOffset, Attribute.bitOffset, Attribute.bitSize,
       ].map { entry.attributes[$0] }
       if let last = open.last, let type = last.type, last.depth == entry.depth - 1 {
+        if let name = entry.name, let of = entry.reference(Attribute.type) {
+          members.append((prefix + name, of))
+        }
         aggregates[type]?.members.append((entry.name ?? "", place, entry.reference(Attribute.type)))
       }
     } else if entry.tag == Tag.namespace {
@@ -172,7 +177,8 @@ private struct LayoutReader {
   private mutating func nameByTypedefs() {
     for isDirect in [true, false] {
       for typedef in typedefs {
-        guard let type = isDirect ? typedef.type : nameless(typedef.type), aggregates[type] != nil else {
+        guard let type = isDirect ? typedef.type : nameless(typedef.type)?.type, aggregates[type] != nil
+        else {
           continue
         }
         if aggregates[type]?.name == nil { aggregates[type]?.name = typedef.name }
@@ -187,21 +193,25 @@ private struct LayoutReader {
       guard let name = aggregate.name, let size = aggregate.size else { continue }
       result[name, default: []].insert(layout(aggregate, size))
     }
-    // The types without names of variables go by these.
-    for variable in variables {
-      guard let type = nameless(variable.type), let aggregate = aggregates[type], let size = aggregate.size
+    // The types without names of variables go by these; and what members point to, which is not told with their structure.
+    for (variable, isMember) in variables.map({ ($0, false) }) + members.map({ ($0, true) }) {
+      guard let (type, isPointed) = nameless(variable.type), isPointed || !isMember,
+        let aggregate = aggregates[type], let size = aggregate.size
       else { continue }
-      result["the type of \(variable.name)", default: []].insert(layout(aggregate, size))
+      let name = isPointed ? "what \(variable.name) points to" : "the type of \(variable.name)"
+      result[name, default: []].insert(layout(aggregate, size))
     }
     return result
   }
 
-  /// The structure without a name that a type is, or is a pointer to or an array of.
-  private func nameless(_ type: UInt64) -> UInt64? {
+  /// The structure without a name that a type is, or is an array of, or is a pointer to.
+  private func nameless(_ type: UInt64) -> (type: UInt64, isPointed: Bool)? {
     var at = type
+    var isPointed = false
     for _ in 0..<8 {
-      if let aggregate = aggregates[at] { return aggregate.name == nil ? at : nil }
+      if let aggregate = aggregates[at] { return aggregate.name == nil ? (at, isPointed) : nil }
       guard let next = plain[at], Self.wrappers.contains(next.tag), let of = next.of else { return nil }
+      if next.tag == Tag.pointerType { isPointed = true }
       at = of
     }
     return nil

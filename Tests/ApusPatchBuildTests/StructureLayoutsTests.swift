@@ -120,7 +120,17 @@ import Testing
       description: "what a variable points to",
       old: "static struct { int a; } *const *p; int f(void) { return (*p)->a + (p += 1, 1); }",
       new: "static struct { float a; } *const *p; int f(void) { return (*p)->a + (p += 1, 1); }",
-      expected: ["the type of p: elsewhere, others or gone: a"]),
+      expected: ["what p points to: elsewhere, others or gone: a"]),
+    Case(
+      description: "what a member points to",
+      old: "struct s { int count; struct { int a; } *items; } s; int f(void) { return s.items->a; }",
+      new: "struct s { int count; struct { float a; } *items; } s; int f(void) { return s.items->a; }",
+      expected: ["what s::items points to: elsewhere, others or gone: a"]),
+    Case(
+      description: "what pointers of an array point to",
+      old: "struct s { struct { int a; } *items[2]; } s; int f(void) { return s.items[1]->a; }",
+      new: "struct s { struct { float a; } *items[2]; } s; int f(void) { return s.items[1]->a; }",
+      expected: ["what s::items points to: elsewhere, others or gone: a"]),
     Case(
       description: "the types of variables",
       old: "static const struct { int a; } table[2] = {{1}}; int f(int i) { return table[i].a; }",
