@@ -7,6 +7,8 @@ internal import ApusSystem
 package final class PatchBuilder {
   let options: PatchBuildOptions
   let report: (String) -> Void
+  /// What would end us, and ends what we have started instead, so that we clean up.
+  private let signals: SignalDescriptor
   /// Where everything happens.
   package let place: String
   var tree: String { "\(place)/tree" }
@@ -27,6 +29,7 @@ package final class PatchBuilder {
     self.options = options
     self.report = report
     do throws(SystemError) {
+      signals = try SignalDescriptor(.ending)
       let made = try Files.makeTemporaryDirectory(in: directory, prefix: "apus-patch-")
       place = Files.canonical(made) ?? made
     } catch { throw .system(error) }
@@ -80,7 +83,7 @@ package final class PatchBuilder {
   {
     do throws(SystemError) {
       let log = try FileDescriptor.open(output, flags: FileDescriptor.writeAnew)
-      return try ChildProcess(command, directory: directory, output: log.rawValue).wait().status
+      return try ChildProcess(command, directory: directory, output: log.rawValue).wait(passingOn: signals).status
     } catch {
       let packages = ["patch": "patch", "diff": "diffutils", "cp": "coreutils"]
       if error.errno == .noSuchFile, let package = packages[error.context] {
@@ -109,7 +112,7 @@ package final class PatchBuilder {
       }
       return try ChildProcess(
         command, environment: environment, directory: tree, output: log.rawValue
-      ).wait()
+      ).wait(passingOn: signals)
     }
     guard end == .exited(0) else { throw .build(phase: phase, status: end.status, output: tail(output)) }
   }

@@ -53,6 +53,16 @@ package struct ChildProcess: Sendable {
     return status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .signalled(status & 0x7f)
   }
 
+  /// Waits for its end, and passes on what signals come meanwhile.
+  package func wait(passingOn signals: borrowing SignalDescriptor) throws(SystemError) -> End {
+    let own = try FileDescriptor.process(id)
+    while true {
+      let ready = try Poll.readable([own.rawValue, signals.rawValue], timeoutMilliseconds: nil)
+      while let signal = signals.take() { try SignalSender.send(signal, process: id) }
+      if ready[0] { return try wait() }
+    }
+  }
+
   /// This process becomes another program; returns only if it cannot.
   package static func replaceSelf(path: String, _ command: [String]) -> SystemError {
     let words = CStrings(command)

@@ -11,6 +11,10 @@ package struct SignalSet: Sendable, Hashable {
   package init(_ numbers: [Int32]) {
     bits = numbers.reduce(0) { $0 | (UInt64(1) << UInt64(clamping: $1 - 1)) }
   }
+  /// What ends a program from outside, SIGTERM and SIGHUP, but for what this process ignores (as under nohup).
+  package static var ending: SignalSet {
+    SignalSet([SIGTERM, SIGHUP].filter { apus_ignored_at_start($0) == 0 })
+  }
   /// Every signal; SIGKILL and SIGSTOP cannot be blocked whatever is asked.
   package static let all = SignalSet(bits: .max)
   /// Whether the signal is in the set.

@@ -19,6 +19,8 @@ __attribute__((constructor)) static void remember_start(void) {
   }
 }
 
+int apus_ignored_at_start(int number) { return start_ignored[number]; }
+
 // Only async-signal-safe calls: other threads of the parent may hold any lock.
 static _Noreturn void become(char *const *argv, char *const *envp, int gate_read, int gate_write,
                              int error_write) {

@@ -69,7 +69,7 @@ struct PatchBuildCommand: ParsableCommand {
       keeps: keep)
     options.allowedLayouts = Set(allowLayout)
     let terminal = Terminal.error
-    // Who interrupts ends the build that runs, and we clean up behind it.
+    // Who interrupts ends the build that runs, and we clean up behind it. (What is sent to us alone the builder passes on.)
     _ = signal(SIGINT, SIG_IGN)
     do throws(PatchBuildError) {
       let builder = try PatchBuilder(options, in: ProcessEnvironment.value("TMPDIR") ?? "/tmp") { step in

@@ -157,6 +157,9 @@ void apus_child_events_unregister(int eventfd);
 // The child's process id, or -errno.
 int apus_launch(char *const *argv, char *const *envp, int gate_read, int gate_write, int error_write);
 
+// Whether this program was started with a signal ignored.
+int apus_ignored_at_start(int number);
+
 // Starts a program, found in PATH if its name has no slash, in `directory` if there is one, with `output`, if it is not
 // negative, for what it prints. Signals are as in apus_launch. The child's process id, or -errno.
 int apus_spawn(char *const *argv, char *const *envp, const char *directory, int output);
