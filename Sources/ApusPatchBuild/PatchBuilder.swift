@@ -83,7 +83,8 @@ package final class PatchBuilder {
   {
     do throws(SystemError) {
       let log = try FileDescriptor.open(output, flags: FileDescriptor.writeAnew)
-      return try ChildProcess(command, directory: directory, output: log.rawValue).wait(passingOn: signals).status
+      return try ChildProcess(command, directory: directory, output: log.rawValue).wait(passingOn: signals)
+        .status
     } catch {
       let packages = ["patch": "patch", "diff": "diffutils", "cp": "coreutils"]
       if error.errno == .noSuchFile, let package = packages[error.context] {
