@@ -227,7 +227,8 @@ package struct PatchAssembler {
 
   private mutating func relocate(_ part: Part, _ module: Int) throws(AssemblyError) {
     let after = part.comparison.after
-    for (atom, (section, offset)) in part.places {
+    // In order, so that a change makes the same patch each time.
+    for (atom, (section, offset)) in part.places.sorted(by: { $0.key < $1.key }) {
       let source = after.object.sections[after.atoms[atom].section]
       let relocations = source.relocations(in: after.atoms[atom].range)
       for (relocation, reference) in zip(relocations, after.references(of: atom)) {

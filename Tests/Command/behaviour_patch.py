@@ -99,6 +99,11 @@ def test_a_patch_holds_what_changed(bench):
     code = subprocess.run(["objdump", "-dr", path], check=True, capture_output=True, text=True).stdout
     check("<work>:" in code and "<name>:" in code and "<main>:" not in code, code)
     bench.run("patch", "check", path, tree.binary).expect(0)
+    with open(path, "rb") as first:
+        for _ in range(3):
+            with open(tree.build(diff, "--target", tree.binary, "--name", patch["name"])[0], "rb") as again:
+                equal(again.read(), first.read(), "the same patch, built again")
+                first.seek(0)
     equal({file: os.stat(os.path.join(tree.place, file)).st_mtime_ns for file in os.listdir(tree.place)}, before, "the tree")
 
 
