@@ -37,19 +37,19 @@ struct AtomMatching {
       known.hasSameContents(a, b, before, after)
     }
     pair(&groups) { _, _, _, _ in true }
-    // What is the same for sure says which of what refers to it is the same.
+    // What is the same for sure says which of what refers to it, and which of what it refers to, is the same.
     repeat {
-    } while pair(&groups) { known, a, b, _ in hasSameUsers(a, b) && isSame(known, a, b) }
+    } while pairReferences(&groups, before, after)
+      || pair(&groups) { known, a, b, _ in hasSameUsers(a, b) && isSame(known, a, b) }
       // A function is what it does; a variable is whose it is.
       || pair(&groups) { known, a, b, isCode in isCode && isSame(known, a, b) }
     pair(&groups) { _, a, b, _ in hasSameUsers(a, b) }
     pair(&groups) { known, a, b, _ in isSame(known, a, b) }
+    // Where one came or went, names with compilers' numbers say nothing, nor does the order.
+    groups.removeAll { $0.old.count != $0.new.count }
     pair(&groups) { _, a, b, _ in name(before, a) == name(after, b) }
-    // Several that nothing tells apart, as many here as there: by their order.
     for group in groups
-    where group.old.count == group.new.count
-      && (group.isCode || group.old.allSatisfy { leftUsers.names($0) == leftUsers.names(group.old[0]) })
-    {
+    where group.isCode || group.old.allSatisfy({ leftUsers.names($0) == leftUsers.names(group.old[0]) }) {
       for (atom, other) in zip(group.old, group.new) { match(atom, other) }
     }
     pairAcrossBindings(before, after)
@@ -84,6 +84,43 @@ struct AtomMatching {
     return found
   }
 
+  /// Pairs variables that functions refer to which are matched and have the same code, at the same places. Gives whether there were any.
+  private mutating func pairReferences(
+    _ groups: inout [Group], _ before: AtomTable, _ after: AtomTable
+  ) -> Bool {
+    var groupOf: [Int: Int] = [:]
+    for (index, group) in groups.enumerated() where !group.isCode {
+      for atom in group.old { groupOf[atom] = index }
+    }
+    guard !groupOf.isEmpty else { return false }
+    var said: [Int: Set<Int>] = [:]
+    for (a, b) in new where before.atoms[a].kind == .code && before.bytes(of: a) == after.bytes(of: b) {
+      let (left, right) = (before.references(of: a), after.references(of: b))
+      guard left.count == right.count,
+        zip(left, right).allSatisfy({ $0.place == $1.place && $0.type == $1.type })
+      else { continue }
+      for case (.atom(let old, let offset), .atom(let new, let other)) in zip(
+        left.map(\.target), right.map(\.target))
+      where offset == other && groupOf[old].map({ groups[$0].new.contains(new) }) ?? false {
+        said[old, default: []].insert(new)
+      }
+    }
+    // (Where functions contradict each other, nothing is known.)
+    var claims: [Int: Int] = [:]
+    for found in said.values { for new in found { claims[new, default: 0] += 1 } }
+    var hasFound = false
+    for (old, found) in said.sorted(by: { $0.key < $1.key }) {
+      guard found.count == 1, let new = found.first, claims[new] == 1, let index = groupOf[old] else {
+        continue
+      }
+      match(old, new)
+      groups[index].old.removeAll { $0 == old }
+      groups[index].new.removeAll { $0 == new }
+      hasFound = true
+    }
+    return hasFound
+  }
+
   /// Whether two have the same bytes, and nothing that they refer to is known to be something else.
   private func hasSameContents(_ a: Int, _ b: Int, _ before: AtomTable, _ after: AtomTable) -> Bool {
     guard before.atoms[a].size == after.atoms[b].size, before.bytes(of: a) == after.bytes(of: b) else {
@@ -107,6 +144,7 @@ struct AtomMatching {
 
   /// Pairs what has one name in both files, and can be seen by others in one of them only.
   private mutating func pairAcrossBindings(_ before: AtomTable, _ after: AtomTable) {
+    func isLocal(_ table: AtomTable, _ atom: Int) -> Bool { table.symbol(of: atom)?.binding == .local }
     func rest(_ table: AtomTable, _ done: [Int: Int]) -> [String: [Int]] {
       Dictionary(
         grouping: table.atoms.indices.filter {
@@ -117,7 +155,8 @@ struct AtomMatching {
     let others = rest(after, old)
     for (name, atoms) in rest(before, new) {
       guard atoms.count == 1, let found = others[name], found.count == 1,
-        before.atoms[atoms[0]].kind == after.atoms[found[0]].kind
+        before.atoms[atoms[0]].kind == after.atoms[found[0]].kind,
+        isLocal(before, atoms[0]) != isLocal(after, found[0])
       else { continue }
       match(atoms[0], found[0])
     }
@@ -135,7 +174,9 @@ struct AtomMatching {
       guard let symbol = table.symbol(of: index), !symbol.name.hasPrefix(".L") else { continue }
       let isLocal = symbol.binding == .local
       let compiled = CompilerName(symbol.name)
-      let name = isLocal || compiled.hasUnstableNumbers ? compiled.withoutNumbers : symbol.name
+      var name = isLocal || compiled.hasUnstableNumbers ? compiled.withoutNumbers : symbol.name
+      // (clang's first static local of a name has no number: `f.n`, `f.n.1`.)
+      if isLocal, name.hasSuffix(".#"), name.dropLast(2).contains(".") { name.removeLast(2) }
       result[Key(name: name, isLocal: isLocal, isCode: atom.kind == .code), default: []].append(index)
     }
     return result

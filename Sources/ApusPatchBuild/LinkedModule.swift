@@ -60,7 +60,9 @@ package struct LinkedModule {
       let position = isLocal ? positions["\(file)\u{0}\(name)", default: 0] : 0
       if isLocal { positions["\(file)\u{0}\(name)"] = position + 1 }
       byName[name, default: []].append(symbols.count)
-      if !isThreadLocal { byAddress[symbol.value, default: []].append(symbols.count) }
+      if let section = symbol.section, !isThreadLocal, image.sections[section].isAllocated {
+        byAddress[symbol.value, default: []].append(symbols.count)
+      }
       symbols.append(
         Symbol(
           name: name, file: isLocal ? file : "", position: position, address: symbol.value, size: symbol.size,
@@ -112,11 +114,17 @@ package struct LinkedModule {
   /// All of a name, whichever file's.
   package func allSymbols(named name: String) -> [Symbol] { (byName[name] ?? []).map { symbols[$0] } }
 
+  /// What begins at an address.
+  func symbols(at address: Address) -> [Symbol] { (byAddress[address] ?? []).map { symbols[$0] } }
+
   /// The names of the function or variable that begins at an address; none if there are only labels.
   func names(at address: Address) -> [String] {
-    let there = (byAddress[address] ?? []).map { symbols[$0] }
+    let there = symbols(at: address)
     return there.contains(where: \.isTyped) ? there.map(\.name) : []
   }
+
+  /// Whether anything has this name.
+  func hasName(_ name: String) -> Bool { byName[name] != nil }
 
   /// What the file holds for an address; nil if that is less.
   func bytes(at address: Address, count: Int) -> [UInt8]? {
@@ -167,6 +175,14 @@ package struct LinkedModule {
       same = others.compactMap { found($0, in: plain, among: all) }.flatMap { $0 }
     }
     return (same ?? []).filter { places.insert($0.address).inserted }
+  }
+
+  /// Whether the module has a function of an object file by its name and its code, whatever that refers to.
+  func hasCode(of function: Int, in table: AtomTable) -> Bool {
+    named(function, in: table).contains {
+      hasCode(of: function, in: table, at: $0.address)
+        || relaxedDestinations(of: function, in: table, $0) != nil
+    }
   }
 
   /// Those among symbols that have a function's code and refer to the same; nil if none has its code.

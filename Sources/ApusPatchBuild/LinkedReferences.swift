@@ -46,11 +46,11 @@ struct LinkedReferences {
     }
   }
 
-  /// Whether there are symbols at an address, and none has to do with these names. (Linkers make names of their own of them, for
-  /// veneers and wrappers.)
+  /// Whether the module has one of these names elsewhere, and at the address others only that have nothing to do with them. (Linkers make
+  /// names of their own of them, for veneers and wrappers. A name that the module has not, or not any more, says nothing.)
   private func isOther(_ names: [String], at address: Address) -> Bool {
     let there = module.names(at: address)
-    guard !there.isEmpty else { return false }
+    guard !there.isEmpty, names.contains(where: module.hasName) else { return false }
     let roots = names.map { name in name.split(separator: ".").first.map(String.init) ?? name }
     return !there.contains { name in roots.contains { name.contains($0) } }
   }
@@ -80,9 +80,12 @@ struct LinkedReferences {
     let place = start &+ reference.place
     guard let word = module.bytes(at: place, count: 4).map(Self.word) else { return nil }
     let signed = UInt64(bitPattern: Int64(Int32(bitPattern: word)))
+    // (Linkers rewrite the calls of __tls_get_addr, and what is there then is no call.)
+    let isCall = module.bytes(at: place &- 1, count: 1).map { $0 == [0xe8] || $0 == [0xe9] } ?? false
     switch table.object.architecture {
     case .x86_64:
       switch reference.type {
+      case 4 where !isCall && !isConditional(place): return nil  // PLT32
       case 2, 4: return bias(reference).map { place &+ signed &+ $0 }  // PC32, PLT32
       case 10: return UInt64(word)  // 32
       case 11: return signed  // 32S
@@ -90,14 +93,20 @@ struct LinkedReferences {
       }
     case .arm64:
       switch reference.type {
-      case 282, 283: return place &+ Self.signed(word, bits: 26) << 2  // JUMP26, CALL26
+      case 282, 283:  // JUMP26, CALL26: b or bl
+        return word >> 26 & 0x1f == 5 ? place &+ Self.signed(word, bits: 26) << 2 : nil
       case 275: return paged(reference, place, word)  // ADR_PREL_PG_HI21
       default: return nil
       }
     case .ppc64le:
-      guard reference.type == 10, word & 2 == 0 else { return nil }  // REL24
+      guard reference.type == 10, word >> 26 == 18, word & 2 == 0 else { return nil }  // REL24: b or bl
       return place &+ Self.signed(word >> 2, bits: 24) << 2
     }
+  }
+
+  /// x86-64: whether the distance at `place` is that of a conditional jump, 0F 80 to 8F.
+  private func isConditional(_ place: Address) -> Bool {
+    module.bytes(at: place &- 2, count: 2).map { $0[0] == 0x0f && $0[1] & 0xf0 == 0x80 } ?? false
   }
 
   /// The page that an `adrp` has, and the place in it that an `add` for the same has (ADD_ABS_LO12_NC).

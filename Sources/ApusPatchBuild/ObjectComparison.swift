@@ -100,7 +100,7 @@ package struct ObjectComparison {
       before.atoms[$0].kind == .code && before.symbol(of: $0)?.isFunction ?? false
     }
     guard functions.isEmpty else {
-      return functions.contains { !module.symbols(ofFunction: $0, in: before).isEmpty }
+      return functions.contains { module.hasCode(of: $0, in: before) }
     }
     return before.atoms.indices.contains { isOfProgram(before, $0) && !named($0).isEmpty }
   }

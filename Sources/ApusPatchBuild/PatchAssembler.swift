@@ -260,6 +260,9 @@ package struct PatchAssembler {
       return (symbol(named: name, original, module, isBranch: isBranch), relocation.addend)
     case .atom(let atom, let offset):
       let isSection = original.kind == .section
+      if let other = overriding(original, atom, part, module) {
+        return (reference(to: other, in: module, original.kind), relocation.addend)
+      }
       // From the atom's start: what the original's symbol is away from it.
       let start = Int64(after.atoms[atom].range.lowerBound)
       let distance = (isSection ? 0 : Int64(original.value)) - start
@@ -273,9 +276,38 @@ package struct PatchAssembler {
       guard let found = try existing(atom, part, modules[module]) else {
         throw .notThere(function: part.comparison.describe(after, atom), module: modules[module].name)
       }
-      let kind = original.kind == .section ? after.symbol(of: atom)?.kind ?? .none : original.kind
-      return (reference(to: found, in: module, kind), relocation.addend &+ distance)
+      let kind = isSection ? after.symbol(of: atom)?.kind ?? .none : original.kind
+      return (
+        reference(to: alias(of: found, original, module), in: module, kind), relocation.addend &+ distance
+      )
     }
+  }
+
+  /// What the linker has chosen for a function's name that all files see, if that is not the file's own function: another file's,
+  /// which overrides a weak one, or what bears this name beside it (IFUNC).
+  private func overriding(
+    _ original: ObjectSymbol, _ atom: Int, _ part: Part, _ module: Int
+  ) -> LinkedModule.Symbol? {
+    let before = part.comparison.before
+    guard original.binding != .local, original.kind != .section, let old = part.comparison.matching.old[atom],
+      before.atoms[old].kind == .code,
+      let chosen = modules[module].symbols(named: original.name, isLocal: false, file: nil).first
+    else { return nil }
+    let own = modules[module].symbols(ofFunction: old, in: before, plain: part.plain)
+    let isOwn = own.contains { $0.address == chosen.address && $0.isIndirect == chosen.isIndirect }
+    return isOwn || own.isEmpty ? nil : chosen
+  }
+
+  /// Of several names of one place in a module, that which a reference is by: a function that chooses (IFUNC) and what it chooses for
+  /// stand at one place.
+  private func alias(
+    of found: LinkedModule.Symbol, _ original: ObjectSymbol, _ module: Int
+  ) -> LinkedModule.Symbol {
+    let same = modules[module].symbols(at: found.address)
+    if original.kind == .section {
+      return found.isIndirect ? same.first { $0.isFunction && !$0.isIndirect } ?? found : found
+    }
+    return same.first { $0.name == original.name } ?? found
   }
 
   /// The symbol of what another file defines: the patch's own, the module's, or another module's.

@@ -61,10 +61,11 @@ extension PatchBuilder {
       }
     }
     for (module, count) in zip(modules.all, counts) {
-      let all = count.same == count.all
+      let many = count.same == count.all ? "all" : "\(count.same) of"
       note(
-        "\(module.name): \(all ? "all" : "\(count.same) of") \(count.all) functions have the code that this build makes"
-      )
+        count.all == 0
+          ? "\(module.name): no object file of this build has its functions there"
+          : "\(module.name): \(many) \(count.all) functions have the code that this build makes")
     }
   }
 

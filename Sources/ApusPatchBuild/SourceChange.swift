@@ -32,8 +32,8 @@ struct SourceChange {
   /// The lines of a changed source file with `#line` directives, so that `__LINE__` behind the changed functions is what it
   /// was. They stand behind the end of a function (a line that begins with a brace), where no expression or macro is open.
   static func keepingLineNumbers(_ lines: [ArraySlice<UInt8>], _ hunks: [Hunk]) -> [ArraySlice<UInt8>] {
-    // Raw strings may hold anything, lines that end functions too.
-    guard !lines.contains(where: beginsRawString) else { return lines }
+    // Raw strings may hold anything, lines that end functions too. Where the file says itself what its lines are, that counts.
+    guard !lines.contains(where: { beginsRawString($0) || isDirectiveOfLine($0) }) else { return lines }
     var result: [ArraySlice<UInt8>] = []
     var pending: Int?  // what has to be taken from a new number to have the old one
     var hunks = hunks[...]
@@ -55,6 +55,15 @@ struct SourceChange {
     return result
   }
 
+  /// Whether a line is `#line N` or `# N`.
+  private static func isDirectiveOfLine(_ line: ArraySlice<UInt8>) -> Bool {
+    let blanks: Set<UInt8> = [9, 32]
+    var rest = line.drop { blanks.contains($0) }
+    guard rest.popFirst() == UInt8(ascii: "#") else { return false }
+    rest = rest.drop { blanks.contains($0) }
+    return rest.starts(with: "line".utf8) || rest.first.map { (0x30...0x39).contains($0) } ?? false
+  }
+
   /// Whether a raw string begins in a line (C++ standard, [lex.string]): an `R` that is no name's or string's last letter, a quotation
   /// mark, and up to 16 characters before a parenthesis.
   private static func beginsRawString(_ line: ArraySlice<UInt8>) -> Bool {
@@ -68,7 +77,8 @@ struct SourceChange {
         before = before.dropLast(prefix.utf8.count)
         break
       }
-      if let last = before.last, isOfName(last) { return false }
+      // (Behind a quotation mark it is in a string.)
+      if let last = before.last, isOfName(last) || last == UInt8(ascii: "\"") { return false }
       let rest = line[(quote + 1)...].prefix(17)
       guard let parenthesis = rest.firstIndex(of: UInt8(ascii: "(")) else { return false }
       return rest[..<parenthesis].allSatisfy { !" )\\\t\"".utf8.contains($0) }

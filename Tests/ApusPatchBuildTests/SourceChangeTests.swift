@@ -49,13 +49,14 @@ import Testing
   }
 
   @Test(
-    "nothing is written into files that have raw strings, and strings that end in R are none",
+    "nothing is written into files that have raw strings or lines' numbers; strings that end in R are none",
     arguments: [
       ("R\"(", true), ("x = R\"abc(", true), ("u8R\"(", true), ("(LR\"-(", true),
       ("UR\"1234567890123456(", true),
       ("\"ERR\"", false), ("f(\"ERR\", g(1));", false), ("CALLER\"(", false), ("xLR\"(", false),
       ("_R\"(", false),
-      ("R\"12345678901234567(", false), ("{\"R\", (1)}", false), ("R", false), ("\"", false),
+      ("R\"12345678901234567(", false), ("{\"R\",F(1)}", false), ("#line 7", true), (" # 12 \"x.y\"", true),
+      ("#lin", false), ("R", false), ("\"", false),
     ])
   func rawStrings(_ line: String, _ isRaw: Bool) {
     let lines = ["int f() {", " more;", "}", line, "last"].map { ArraySlice($0.utf8) }

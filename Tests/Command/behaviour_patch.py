@@ -197,6 +197,33 @@ def test_a_target_that_refers_to_something_else_is_another(bench):
         tree.build(diff, "--target", os.path.join(tree.place, "prog"), command=command, err=known)
 
 
+def test_a_wrapped_function_is_found(bench):
+    """--wrap gives names other meanings, so that nothing can be said of them."""
+    tree = Tree(bench)
+    tree.files = {"main.c": "int __real_f(int);\nint f(int);\nint __wrap_f(int x) { return __real_f(x) + 1; }\nint main(int c, char **v) { return f(c); }\n",
+                  "f.c": "int f(int x) { return x * 3; }\n"}
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    command = ("sh", "-c", "cc -O1 -g -c main.c f.c; ar rc lib.a f.o main.o; cc main.o lib.a -Wl,--wrap=f -o prog")
+    subprocess.run(command, cwd=tree.place, check=True)
+    diff = tree.diff("main.c", ("(x) + 1", "(x) + 2"))
+    path, _ = tree.build(diff, "--target", os.path.join(tree.place, "prog"), command=command, err="all 3 functions have the code")
+    equal(names(tree.inspect(path)), ["__wrap_f"])
+
+
+def test_a_weak_function_that_another_file_overrides(bench):
+    tree = Tree(bench)
+    tree.files = {
+        "main.c": "int plain(int x) { return x * 5; }\nint told(int) __attribute__((weak, alias(\"plain\")));\n"
+                  "__attribute__((noinline)) int f(int x) { return told(x) + 1; }\nint main(int c, char **v) { return f(c) + plain(c); }\n",
+        "f.c": "int told(int x) { return x * 3; }\n"}
+    for file, text in tree.files.items():
+        tree.write(tree.place, file, text)
+    command = ("sh", "-c", "cc -O1 -g -c main.c f.c; cc main.o f.o -o prog")
+    path, _ = tree.build(tree.diff("main.c", ("(x) + 1", "(x) + 2")), command=command)
+    equal([r["name"] for r in tree.inspect(path)["references"]], ["told"])
+
+
 def test_an_inline_function_of_several_files_is_replaced_once(bench):
     tree = Tree(bench)
     inline = "__attribute__((noinline)) inline int shared(int x) { return x * 3; }\n"

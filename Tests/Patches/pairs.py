@@ -14,7 +14,8 @@ Directives are comment lines at its top:
   // added: NAMES           functions and variables that are new; read-only local ones, strings, vtables and the like are not listed
   // removed: NAMES         the same, gone
   // refused: RULE SYMBOL, ...      both may be several with `|` between, SYMBOL may be `*`
-Each of the last four is empty unless stated; `any` is not checked. KEY[gcc,O2,O3]: is for those alone: of each kind of word (compiler,
+  // oracle: WHY            the oracle takes the same for another thing, and is not asked
+Each of the four before is empty unless stated; `any` is not checked. KEY[gcc,O2,O3]: is for those alone: of each kind of word (compiler,
 level, model, architecture) one must fit; the directive with most kinds is taken, of equals the last.
 Names are mangled, or demangled in full with white space taken out, as in `A::get(int)const`; a lambda is `{lambda}`, whatever its number, and a
 piece (.cold, .part, .isra, .constprop) is its function. A static local is `f()::n` in C++ and `n` in C.
@@ -49,7 +50,7 @@ CROSS = {"arm64": "aarch64-linux-gnu-", "ppc64le": "powerpc64le-linux-gnu-"}
 APART = {"arm64": ["-mno-global-merge", "-mno-outline"], "ppc64le": ["-mllvm", "-ppc-global-merge=false"]}
 KINDS = [{"gcc", "clang"}, set(LEVELS), set(MODELS), {"x86_64", *CROSS}]
 SETS = ("changed", "added", "removed", "refused")
-SINGLE = {"rule", "flags", "compilers", "levels", "models", "arches"}
+SINGLE = {"rule", "flags", "compilers", "levels", "models", "arches", "oracle"}
 
 
 class Failure(Exception):
@@ -292,7 +293,7 @@ def main():
     if bool(options.apus) == options.oracle:
         parser.error("either APUS or --oracle")
     apus = options.apus and os.path.abspath(options.apus)
-    chosen = load(options.only)
+    chosen = [pair for pair in load(options.only) if not (options.oracle and any(key == "oracle" for key, _, _ in pair.directives))]
     work = [(p, c) for p in chosen for c in p.combinations(options.quick) if fnmatch.fnmatchcase(c.name, options.ways)]
     if not work:
         parser.error(f"no pair matches {options.only}")

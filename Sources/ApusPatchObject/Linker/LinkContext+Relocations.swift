@@ -30,14 +30,14 @@ extension LinkContext {
     case .nothing: return
     case .absolute:
       let isWide = rule.field == .bits(64, at: 0, of: 8)
-      value = try (isWide ? address(number, place) : nearAddress(relocation, place)) &+ addend
+      value = try (isWide ? address(number, place) : nearAddress(relocation, place, &result)) &+ addend
       if isWide, number != 0 {
         result.words.append(
           LinkedPatch.Word(offset: offset, symbol: number, addend: relocation.addend, content: .address))
       }
-    case .relative: value = try nearAddress(relocation, place) &+ addend &- here
+    case .relative: value = try nearAddress(relocation, place, &result) &+ addend &- here
     case .branch: value = try branch(relocation, section, rule, place, offset, &result)
-    case .page: value = Self.page(try nearAddress(relocation, place) &+ addend) &- Self.page(here)
+    case .page: value = Self.page(try nearAddress(relocation, place, &result) &+ addend) &- Self.page(here)
     // (Else the addend is in the slot.)
     case .slot: value = try slotAddress() &+ (linking.addendsCountFromPlace ? addend : 0) &- here
     case .slotPage: value = Self.page(try slotAddress()) &- Self.page(here)
@@ -65,16 +65,19 @@ extension LinkContext {
   }
 
   /// An address that code has in less than 64 bits: a veneer's, of another module's function.
-  func nearAddress(_ relocation: ELFRelocation, _ place: LinkPlace) throws(LinkError) -> Address {
+  func nearAddress(
+    _ relocation: ELFRelocation, _ place: LinkPlace, _ result: inout LinkedPatch
+  ) throws(LinkError) -> Address {
     let number = Int(relocation.symbol)
     guard case .address(let address, _, let isForeignCode) = try meaning(number, place) else {
       throw .relocation(place, .kind)
     }
     // (A weak symbol's address is compared with 0.)
-    guard isForeignCode, linking.veneersStandForFunctions, patch.symbols[number].binding != .weak,
-      let veneer = layout.veneers[LinkSlot(symbol: number, addend: 0, content: .address)]
-    else { return address }
-    return placement.base &+ veneer
+    guard isForeignCode, linking.veneersStandForFunctions, patch.symbols[number].binding != .weak else {
+      return address
+    }
+    let slot = LinkSlot(symbol: number, addend: 0, content: .address)
+    return try veneer(slot, savesTOC: false, place, &result) ?? address
   }
 
   private static func page(_ address: Address) -> Address { address & ~0xfff }

@@ -63,4 +63,10 @@ const char *spell(const char *text) {
 
 int (*pick(int x))(int) { return x ? chosen : twice; }
 
-int chained(int x) { return missing ? missing(x) : helper(x) + per_thread + twice(x + added) + chosen(x) * pick(x)(x); }
+// Another library's function whose address is taken, and which nothing calls by its name.
+static int __attribute__((noinline)) ordered(const char *a, const char *b) {
+  int (*volatile order)(const char *, const char *) = strcoll;
+  return order(a, b) < 0;
+}
+
+int chained(int x) { return missing ? missing(x) : ordered("a", "b") * 1000 + helper(x) + per_thread + twice(x + added) + chosen(x) * pick(x)(x); }
