@@ -51,7 +51,9 @@ enum ELFFileWriter {
   /// The file's bytes: a header, the sections' contents, their headers.
   ///
   /// - Parameter sections: from number 1 on; number 0, and the table of their names at the end, are written by themselves.
-  static func file(_ type: ELFType, _ architecture: Architecture, _ sections: [Section]) -> [UInt8] {
+  static func file(
+    _ type: ELFType, _ architecture: Architecture, _ sections: [Section], usesGNU: Bool = false
+  ) -> [UInt8] {
     var names = StringTableWriter()
     var all = [Section(name: "", type: SectionType.null, alignment: 0)] + sections
     let places = all.map { names.place($0.name) } + [names.place(".shstrtab")]
@@ -78,17 +80,18 @@ enum ELFFileWriter {
       contents.append(section.alignment)
       contents.append(section.entrySize)
     }
-    return header(type, architecture, sectionHeaders: headers, count: all.count)
+    return header(type, architecture, usesGNU: usesGNU, sectionHeaders: headers, count: all.count)
       + contents.bytes[RecordSize.header...]
   }
 
   /// The file header, `Elf64_Ehdr`.
   private static func header(
-    _ type: ELFType, _ architecture: Architecture, sectionHeaders: Int, count: Int
+    _ type: ELFType, _ architecture: Architecture, usesGNU: Bool, sectionHeaders: Int, count: Int
   ) -> [UInt8] {
     var header = ByteWriter()
-    // ELFCLASS64, ELFDATA2LSB, EV_CURRENT, ELFOSABI_NONE
-    header.append(contentsOf: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9))
+    // ELFCLASS64, ELFDATA2LSB, EV_CURRENT, ELFOSABI_GNU or ELFOSABI_NONE
+    header.append(contentsOf: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, usesGNU ? 3 : 0])
+    header.append(UInt64(0))
     header.append(type.rawValue)
     header.append(architecture.machineConstants.machine)
     header.append(UInt32(1))  // e_version

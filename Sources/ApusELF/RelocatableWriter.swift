@@ -69,6 +69,7 @@ package struct RelocatableWriter {
           name: ".rela" + section.name, type: SectionType.rela, flags: SectionFlag.infoLink,
           contents: entries.bytes, link: table, info: UInt32(index + 1), entrySize: UInt64(RecordSize.rela)))
     }
-    return ELFFileWriter.file(.relocatable, architecture, headers)
+    let usesGNU = symbols.contains { $0.kind == .indirectFunction }
+    return ELFFileWriter.file(.relocatable, architecture, headers, usesGNU: usesGNU)
   }
 }
