@@ -50,7 +50,9 @@ enum ELFFileWriter {
 
   /// The file's bytes: a header, the sections' contents, their headers.
   ///
-  /// - Parameter sections: from number 1 on; number 0, and the table of their names at the end, are written by themselves.
+  /// - Parameters:
+  ///   - sections: from number 1 on; number 0, and the table of their names at the end, are written by themselves.
+  ///   - usesGNU: whether it has what only GNU's ABI gives a meaning, such as STT_GNU_IFUNC.
   static func file(
     _ type: ELFType, _ architecture: Architecture, _ sections: [Section], usesGNU: Bool = false
   ) -> [UInt8] {
