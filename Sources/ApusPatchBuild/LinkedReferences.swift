@@ -6,7 +6,7 @@ internal import ApusPatchObject
 ///
 /// A linker has put addresses there, of which some can be read back: those of plain references on x86-64 (PC32, PLT32, 32 and 32S),
 /// calls and jumps on arm64 and ppc64le, and what `adrp` and `add` make on arm64. What it may have led by another way (a GOT, a PLT,
-/// a veneer) is not looked at.
+/// a veneer) is not looked at, nor are calls of local entries on ppc64le, where no symbol stands.
 struct LinkedReferences {
   private let module: LinkedModule
   private let table: AtomTable
