@@ -28,9 +28,11 @@ package struct SharedLayout: Sendable, Hashable {
 
   /// The sizes of the buffers, for each of `bufferCounts`.
   package var bufferSizes: [Int] { [bufferSize, max(bufferSize / 16, 4096), max(bufferSize / 512, 4096)] }
+  /// What is a forked child's own: all behind the control page.
+  package var severed: Int { Int(SharedControl.size) }
   /// The progress words, `ThreadContext.stride` apart.
-  package var progress: Int { Int(SharedControl.size) }
-  package var lostCalls: Int { progress + ThreadContext.count * ThreadContext.stride }
+  package var progress: Int { severed + Int(ThreadContext.progressLead) }
+  package var lostCalls: Int { severed + ThreadContext.count * ThreadContext.stride + Self.largestPage }
   package var sharedCounts: Int { lostCalls + functionCapacity * 8 }
   package var counters: Int { sharedCounts + functionCapacity * 8 }
   package var counterStride: Int { functionCapacity * 8 }
@@ -142,7 +144,7 @@ package final class SessionMemory {
   ///
   /// - Parameter context: the index of the forking thread's context, if it has one.
   package func sever(in caller: RemoteCaller, context: Int?, memory: ProcessMemory) throws(LiveTextError) {
-    let start = sharedRange.start + UInt64(layout.progress)
+    let start = sharedRange.start + UInt64(layout.severed)
     try lifting { () throws(TraceError) in
       _ = try caller.mmap(
         start, count: sharedRange.end - start, protection: PROT_READ | PROT_WRITE,
