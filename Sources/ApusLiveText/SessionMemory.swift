@@ -28,11 +28,9 @@ package struct SharedLayout: Sendable, Hashable {
 
   /// The sizes of the buffers, for each of `bufferCounts`.
   package var bufferSizes: [Int] { [bufferSize, max(bufferSize / 16, 4096), max(bufferSize / 512, 4096)] }
-  /// What is a forked child's own: all behind the control page.
-  package var severed: Int { Int(SharedControl.size) }
   /// The progress words, `ThreadContext.stride` apart.
-  package var progress: Int { severed + Int(ThreadContext.progressLead) }
-  package var lostCalls: Int { severed + ThreadContext.count * ThreadContext.stride + Self.largestPage }
+  package var progress: Int { Int(SharedControl.size) }
+  package var lostCalls: Int { progress + ThreadContext.count * ThreadContext.stride }
   package var sharedCounts: Int { lostCalls + functionCapacity * 8 }
   package var counters: Int { sharedCounts + functionCapacity * 8 }
   package var counterStride: Int { functionCapacity * 8 }
@@ -82,7 +80,7 @@ package final class SessionMemory {
     chunkBits most: UInt8 = 15
   ) throws(LiveTextError) {
     self.layout = layout
-    let contextBytes = UInt64(2 * ThreadContext.count * ThreadContext.stride)
+    let contextBytes = UInt64(ThreadContext.privateBytes)
     let sharedBytes = UInt64(layout.size)
     var bits = most
     while true {
@@ -108,7 +106,7 @@ package final class SessionMemory {
       } catch { throw .process(error) }
       try lifting { () throws(TraceError) in
         try RemoteFile.anonymous(bytes: contextBytes, at: contexts.start, in: caller)
-        let cursors = contexts.start + UInt64(ThreadContext.cursorDistance)
+        let cursors = contexts.start + UInt64(ThreadContext.contextBytes)
         try caller.madvise(AddressRange(cursors, contexts.end), advice: Self.wipeOnFork)
         try caller.madvise(contexts, advice: Self.dontDump)
         try caller.madvise(AddressRange(table.start, mirror.end), advice: Self.noHugePages)
@@ -144,7 +142,7 @@ package final class SessionMemory {
   ///
   /// - Parameter context: the index of the forking thread's context, if it has one.
   package func sever(in caller: RemoteCaller, context: Int?, memory: ProcessMemory) throws(LiveTextError) {
-    let start = sharedRange.start + UInt64(layout.severed)
+    let start = sharedRange.start + UInt64(layout.progress)
     try lifting { () throws(TraceError) in
       _ = try caller.mmap(
         start, count: sharedRange.end - start, protection: PROT_READ | PROT_WRITE,

@@ -61,10 +61,10 @@ struct ContextTable {
     var context = [UInt64](repeating: 0, count: ThreadContext.stride / 8)
     var words = context
     func set(_ offset: Int32, _ value: UInt64) {
-      if offset < ThreadContext.cursorDistance {
+      if offset < ThreadContext.contextBytes {
         context[Int(offset) / 8] = value
       } else {
-        words[Int(offset - ThreadContext.cursorDistance) / 8] = value
+        words[Int(offset - ThreadContext.limit) / 8] = value
       }
     }
     if let buffer = cursor.buffer {
@@ -78,25 +78,29 @@ struct ContextTable {
     set(ThreadContext.home, cursor.stackTop >> UInt64(StackChunk.shift))
     set(ThreadContext.counters, cursor.counters)
     set(ThreadContext.session, 1)
-    try process.write(Array(Self.bytes(context).dropFirst(8)), at: base + 8)
-    try process.write(Self.bytes(words), at: base + UInt64(ThreadContext.cursorDistance))
-    let key = Self.bytes([threadPointer])
-    for pair in stride(from: 6, through: 0, by: -2) {
-      try process.write(Array(key[pair...(pair + 1)]), at: base + UInt64(pair))
-    }
+    let place = Int(ThreadContext.threadPointer) / 8
+    try process.write(Self.bytes(context[..<place]), at: base)
+    try process.write(Self.bytes(context[(place + 1)...]), at: base + UInt64(8 * (place + 1)))
+    try process.write(Self.bytes(words), at: base + UInt64(ThreadContext.limit))
+    // The high end first.
+    try writeKey(threadPointer, of: index, stride(from: 6, through: 0, by: -2), in: process)
     keys[index] = threadPointer
   }
 
   /// Takes a context away whose thread runs no more, or shares its thread pointer with another. It can be given out again
   /// after ``release(_:)``.
   mutating func retire(_ index: Int, in process: ProcessMemory) throws(ApusProcess.MemoryError) {
-    let base = address(index)
-    let key = Self.bytes([Self.retired])
     // From the low end: a key in between is no thread pointer.
-    for pair in stride(from: 0, through: 6, by: 2) {
-      try process.write(Array(key[pair...(pair + 1)]), at: base + UInt64(pair))
-    }
+    try writeKey(Self.retired, of: index, stride(from: 0, through: 6, by: 2), in: process)
     keys[index] = Self.draining
+  }
+
+  private func writeKey(
+    _ key: UInt64, of index: Int, _ order: StrideThrough<Int>, in process: ProcessMemory
+  ) throws(ApusProcess.MemoryError) {
+    let bytes = Self.bytes([key])
+    let address = address(index) + UInt64(ThreadContext.threadPointer)
+    for pair in order { try process.write(Array(bytes[pair...(pair + 1)]), at: address + UInt64(pair)) }
   }
 
   /// The context's ring is empty.
@@ -123,7 +127,7 @@ struct ContextTable {
     address(ThreadContext.count - 1) + UInt64(ThreadContext.session)
   }
 
-  private static func bytes(_ words: [UInt64]) -> [UInt8] {
+  private static func bytes(_ words: some Sequence<UInt64>) -> [UInt8] {
     words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
   }
 }

@@ -41,8 +41,27 @@ import Testing
   @Test func progressWordsAreWhereProgramsLookForThem() {
     let layout = Self.layouts[0]
     // Contexts, cursors and the shared region follow each other.
-    let shared = 2 * ThreadContext.count * ThreadContext.stride
+    let shared = Int(ThreadContext.privateBytes)
     #expect(Int(ThreadContext.position) == shared + layout.progress)
     #expect(ThreadContext.consumed - ThreadContext.position < Int32(ThreadContext.stride))
+  }
+
+  /// Caches of 32 KiB and more have at least 64 sets, which the addresses' bits 6 to 11 choose.
+  @Test func whatEveryEventTouchesIsInDifferentSets() {
+    let context = [
+      ThreadContext.threadPointer, ThreadContext.windowLow, ThreadContext.windowDelta, ThreadContext.current,
+    ]
+    func sets(_ offsets: [Int32]) -> Set<Int32> { Set(offsets.map { $0 >> 6 & 63 }) }
+    let lines: [Set<Int32>] = [
+      sets(context), sets([ThreadContext.limit]), sets([ThreadContext.position]),
+    ]
+    #expect(lines.allSatisfy { $0.count == 1 })
+    #expect(Set(lines).count == 3)
+    // They stay so wherever a context is: places are lines apart, and the whole table is pages.
+    #expect(ThreadContext.stride == 128 && ThreadContext.contextBytes % 4096 == 0)
+    // What forks wipe is whole pages of any size, and all cursors.
+    #expect(ThreadContext.contextBytes % 65536 == 0 && ThreadContext.privateBytes % 65536 == 0)
+    let lastCursor = ThreadContext.limit + ThreadContext.contextBytes
+    #expect(lastCursor <= ThreadContext.privateBytes && ThreadContext.limit >= ThreadContext.contextBytes)
   }
 }

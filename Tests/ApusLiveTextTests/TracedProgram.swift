@@ -121,7 +121,7 @@ struct TracedProgram {
 
   // Where everything is: contexts, cursors, control, progress, counts, the buffer, the chunk table, the mirror.
   private var tableBytes: UInt64 { UInt64(ThreadContext.count * ThreadContext.stride) }
-  private var control: Address { Self.contexts + 2 * tableBytes }
+  private var control: Address { Self.contexts + UInt64(ThreadContext.privateBytes) }
   private var counts: Address { control + UInt64(SharedControl.size) + tableBytes }
   private var buffer: Address { counts + 4096 }
   private var chunkTable: Address { buffer + Self.bufferBytes }

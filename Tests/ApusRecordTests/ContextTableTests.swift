@@ -37,7 +37,7 @@ extension LaunchingTests {
         #expect(table.index(of: pointer) == place && table.contains(pointer))
         let base = laboratory.memory.contextRange.start + UInt64(place * ThreadContext.stride)
         func word(_ offset: Int32) throws -> UInt64 {
-          try laboratory.target.readWord(base + UInt64(offset))
+          try laboratory.target.readWord(base &+ UInt64(bitPattern: Int64(offset)))
         }
         #expect(try word(ThreadContext.threadPointer) == pointer)
         #expect(try word(ThreadContext.limit) == 0x1000_1ff8 && word(ThreadContext.capacity) == 8192)
@@ -46,7 +46,8 @@ extension LaunchingTests {
         #expect(try word(ThreadContext.counters) == 0x77)
         #expect(try word(ThreadContext.session) != 0)
         #expect(try word(ThreadContext.current) == 0 && word(ThreadContext.disarmed) == 0)
-        #expect(try laboratory.target.readWord(base - UInt64(ThreadContext.stride)) == 0, "the neighbour")
+        #expect(
+          try word(ThreadContext.threadPointer - Int32(ThreadContext.stride)) == 0, "the neighbour")
       }
     }
 
@@ -82,7 +83,8 @@ extension LaunchingTests {
         #expect(table.index(of: pointers[1]) == home + 1, "found behind a retired one")
         #expect(table.place(for: pointers[3]) == home + 3, "not yet")
         let base = laboratory.memory.contextRange.start + UInt64(home * ThreadContext.stride)
-        #expect(try laboratory.target.readWord(base) == 1, "trampolines pass it by, and go on")
+        let key = try laboratory.target.readWord(base + UInt64(ThreadContext.threadPointer))
+        #expect(key == 1, "trampolines pass it by, and go on")
         table.release(home)
         #expect(table.place(for: pointers[3]) == home)
         try table.insert(pointers[3], at: home, cursor: Self.empty, in: laboratory.target)
@@ -131,7 +133,7 @@ extension LaunchingTests {
         func bytes(_ word: UInt64) -> [UInt8] {
           (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
         }
-        let base = laboratory.memory.contextRange.start
+        let base = laboratory.memory.contextRange.start + UInt64(ThreadContext.threadPointer)
         let pointers = (0..<500).map { UInt64(0x7f00_0123_46c0) + UInt64($0) * 0x1_2345_7040 }
         try laboratory.tracer.resume(laboratory.process, signal: 0)
         func word(_ index: UInt64) -> UInt64? { try? laboratory.target.readWord(page + 8 * index) }

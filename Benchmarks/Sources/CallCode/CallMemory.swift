@@ -45,7 +45,7 @@ struct CallMemory {
   ) -> ProbeEnvironment {
     ProbeEnvironment(
       contexts: Self.contexts, chunkTable: chunkTable, chunkBits: 15, mirror: mirror,
-      control: Self.contexts + UInt64(2 * ThreadContext.cursorDistance), lostCalls: counters,
+      control: Self.contexts + UInt64(ThreadContext.privateBytes), lostCalls: counters,
       sharedCounts: counters, slowReturn: slowReturn, arena: arena, isTimed: isTimed, waitsForRoom: true,
       registers: RegisterRecord(RegisterFileLayout(architecture)))
   }

@@ -26,11 +26,10 @@ package enum ThreadContext {
   package static let tableBits: UInt8 = 15
   /// How far from its home place a context may stand.
   package static let probeLimit = 64
-  /// Contexts in the table, the ones past the last home place included: whole pages of them on every architecture, whose
-  /// largest pages have 64 KiB.
-  package static let count = (1 << Int(tableBits)) + (64 << 10) / stride
-  /// From a context to its cursor: the cursors follow the contexts.
-  package static let cursorDistance = Int32(count * stride)
+  /// Contexts in the table, the ones past the last home place included: whole pages of them on every architecture.
+  package static let count = (1 << Int(tableBits)) + Int(largestPage) / stride
+  /// The largest page of any architecture, in bytes.
+  private static let largestPage: Int32 = 64 << 10
   /// The multiplier of the hash, 2^32/φ as a negative number: thread pointers come in arithmetic series, which Fibonacci
   /// hashing spreads. It fits an instruction's immediate.
   package static let hashMultiplier = Int32(bitPattern: 0x9E37_79B1)
@@ -44,54 +43,60 @@ package enum ThreadContext {
     return Int(product >> UInt64(hashShift) & (1 << UInt64(tableBits) - 1))
   }
 
+  // What every event touches stands in three cache lines: of the context, of its cursor, and of its progress words. They
+  // are the same distances apart for every thread, and in different sets of the first cache, whatever its place (bits 6 to 11
+  // of their addresses): lines of one set that also agree in a hash of higher bits push each other out of AMD's predictor of
+  // ways (with one context in three an untimed call cost half as much again), and a load waits for a store to the same place
+  // of another page. The context's is the second line of its place, the progress words' the first, and cursors are shifted.
+  // The position, for which some architectures have no displacement, is whole pages from the context.
+
+  /// The context's line, from the context's start.
+  private static let contextLine: Int32 = 64
+  /// How far into their pages the cursors begin.
+  private static let cursorLead: Int32 = 2048
+  /// The bytes of contexts.
+  package static let contextBytes = Int32(count * stride)
+  /// The bytes of contexts and cursors.
+  package static let privateBytes = 2 * contextBytes + largestPage
+
   // Offsets in a context. Fork's child inherits these.
 
   /// The thread pointer: 0 when never used, 1 when retired.
-  package static let threadPointer: Int32 = 0
+  package static let threadPointer = contextLine + 0
   /// The window: the stack chunk that the thread runs on. Its lowest address.
-  package static let windowLow: Int32 = 8
+  package static let windowLow = contextLine + 8
   /// The mirror entry of frame F stands at 4 F + delta.
-  package static let windowDelta: Int32 = 16
+  package static let windowDelta = contextLine + 16
   /// The innermost open frame in the window, or the window's end when none is open. 0: there is no valid window (so while
   /// the window changes).
-  package static let current: Int32 = 24
+  package static let current = contextLine + 24
   /// The window's slot in the chunk table; 0 until the thread's first event.
-  package static let windowSlot: Int32 = 32
+  package static let windowSlot = contextLine + 32
   /// Not 0 while return addresses are put back.
-  package static let disarmed: Int32 = 40
+  package static let disarmed = contextLine + 40
   /// How many traced frames are open (with `--depth` only).
-  package static let depth: Int32 = 48
+  package static let depth = contextLine + 48
   /// The outermost open root frame, or 0 (with `--root` only).
-  package static let rootFrame: Int32 = 56
+  package static let rootFrame = contextLine + 56
   /// The buffer's address.
-  package static let bufferBase: Int32 = 64
+  package static let bufferBase: Int32 = 0
   /// The address of the buffer's end.
-  package static let bufferEnd: Int32 = 72
+  package static let bufferEnd: Int32 = 8
   /// While an unwinder walks: the frame address of its first function, else 0. Nothing is armed meanwhile, by no
   /// handler that interrupts it.
-  package static let unwinding: Int32 = 80
+  package static let unwinding: Int32 = 16
   /// How many windows may still be searched for a landing.
-  package static let searches: Int32 = 88
+  package static let searches: Int32 = 24
 
   /// The number of the highest stack chunk of the thread's own stack; 0 if that is not known.
-  package static let home: Int32 = 96
+  package static let home: Int32 = 32
   /// The thread's own stack lies in so many chunks down from there.
   package static let homeChunks: Int32 = 32
-
-  // What every event touches stands in three cache lines: of the context, of its cursor, and of its progress words. They
-  // are the same distances apart for every thread, and in different sets of the first cache, whatever its place (address
-  // bits 6 to 11): lines of one set that also agree in a hash of higher bits push each other out of AMD's predictor of ways
-  // (a call cost half as much again with one context in three), and a load waits for a store to the same place in another page.
-
-  /// The line of a cursor that every event touches, from the cursor's start.
-  private static let cursorLine: Int32 = 64
-  /// How far into their pages the progress words begin.
-  package static let progressLead: Int32 = 2048
 
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 
   /// Events may be written while the position is below this address.
-  package static let limit = cursorDistance + cursorLine
+  package static let limit = contextBytes + cursorLead
   /// The buffer's size in bytes; 0 for a thread without a buffer.
   package static let capacity = limit + 8
   /// This thread's call counters, 8 bytes a function (count level).
@@ -104,7 +109,7 @@ package enum ThreadContext {
   package static let stackOwed = limit + 40
 
   /// From a context to its progress words: they follow the control page, which follows the cursors.
-  package static let progressDistance = 2 * cursorDistance + SharedControl.size + progressLead
+  package static let progressDistance = privateBytes + SharedControl.size
 
   // Offsets from a context to its progress words, in the shared region: what the thread and the reader tell each other.
 

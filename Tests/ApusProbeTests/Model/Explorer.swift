@@ -224,8 +224,8 @@ extension World {
     drainStores(0)
     for thread in threads.indices.dropFirst() { threads[thread].isDone = true }
     posted = .max
-    let cursors = ModelLayout.contexts + UInt64(ThreadContext.cursorDistance)
-    try memory.wipe(cursors..<cursors + UInt64(ThreadContext.cursorDistance))
+    let cursors = ModelLayout.contexts + UInt64(ThreadContext.contextBytes)
+    try memory.wipe(cursors..<ModelLayout.contexts + UInt64(ThreadContext.privateBytes))
     if severed {
       // All but the control page.
       try memory.wipe(ModelLayout.control + UInt64(SharedControl.size)..<ModelLayout.sharedEnd)

@@ -6,7 +6,7 @@ enum ModelLayout {
   static let contexts: UInt64 = 0x10_0000_0000
   static let chunkTable: UInt64 = 0x20_0000_0000
   static let mirror: UInt64 = 0x30_0000_0000
-  static let control = contexts + UInt64(2 * ThreadContext.cursorDistance)
+  static let control = contexts + UInt64(ThreadContext.privateBytes)
   static let lostCalls = control + 0x80_0000
   static let sharedCounts = control + 0x80_1000
   static let rings = control + 0x81_0000
@@ -98,9 +98,8 @@ enum ModelLayout {
 
   /// Every address that is mapped.
   static let mapped: [Range<UInt64>] = {
-    let contextBytes = UInt64(ThreadContext.count * ThreadContext.stride)
     var ranges: [Range<UInt64>] = [
-      contexts..<contexts + 2 * contextBytes,
+      contexts..<contexts + UInt64(ThreadContext.privateBytes),
       chunkTable..<chunkTable + UInt64(chunkSlots * StackChunk.slotStride),
       mirror..<mirror + UInt64(chunkSlots) << UInt64(StackChunk.mirrorShift),
       control..<sharedEnd, unwinder..<unwinder + 0x100, ops..<ops(ProgramSet.functions),
