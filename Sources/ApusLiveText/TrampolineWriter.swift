@@ -42,8 +42,28 @@ package final class TrampolineWriter {
   private let states: SiteStates
   private let symbols: TrampolineSymbols?
   private var routines: [ProbeSymbol: Address] = [:]
+  /// How the stubs of single functions are made quickly; nil: each is lowered.
+  private var templates: [StubKind: Template?] = [:]
   /// The stubs that functions share, by what they are.
   private var sharedStubs: [SharedStub: Address] = [:]
+
+  /// What stubs have in common that differ by their functions' numbers only.
+  package struct StubKind: Sendable, Hashable {
+    /// What tells apart the programs that are made.
+    package var program: String
+    package var options: StubOptions
+
+    package init(program: String, options: StubOptions) {
+      self.program = program
+      self.options = options
+    }
+  }
+
+  private struct Template {
+    var stub: StubTemplate
+    /// As offsets in the code.
+    var restartable: [Range<Int>]
+  }
 
   /// What tells shared stubs of one session from each other.
   package struct SharedStub: Sendable, Hashable {
@@ -83,7 +103,8 @@ package final class TrampolineWriter {
       blobs.append((blob, program, address))
     }
     for (blob, program, address) in blobs {
-      try put(blob, of: program, at: address, body: 0, name: program.name)
+      let restartable = Self.restartable(blob, program)
+      try put(blob, restartable, of: program, at: address, body: 0, name: program.name)
     }
   }
 
@@ -93,8 +114,19 @@ package final class TrampolineWriter {
     try lifting { () throws(LoweringError) in try lowering.lower(program) }
   }
 
+  /// A program's restartable ranges as offsets in its code, in the program's order.
+  private static func restartable(_ blob: CodeBlob, _ program: ProbeProgram) -> [Range<Int>] {
+    program.instructions.compactMap { instruction in
+      guard case .restartable(let begin, let end) = instruction,
+        let begin = blob.offset(of: begin), let end = blob.offset(of: end)
+      else { return nil }
+      return begin..<end
+    }
+  }
+
   private func put(
-    _ blob: CodeBlob, of program: ProbeProgram, at address: Address, body: Address, name: String
+    _ blob: CodeBlob, _ ranges: [Range<Int>], of program: ProbeProgram, at address: Address, body: Address,
+    name: String
   ) throws(LiveTextError) {
     let bytes = try lifting { () throws(LoweringError) in
       try blob.placed(at: address, body: body) { routines[$0] }
@@ -110,9 +142,9 @@ package final class TrampolineWriter {
         SessionTrap(
           range: AddressRange(address + UInt64(trap.start), address + UInt64(trap.end)), reason: trap.reason))
     }
-    for case .restartable(let begin, let end) in program.instructions {
-      guard let begin = blob.offset(of: begin), let end = blob.offset(of: end) else { continue }
-      restartable.append(AddressRange(address + UInt64(begin), address + UInt64(end)))
+    for range in ranges {
+      restartable.append(
+        AddressRange(address + UInt64(range.lowerBound), address + UInt64(range.upperBound)))
     }
     for store in blob.committed {
       committed.append((AddressRange(address + UInt64(store.start), address + UInt64(store.end)), store))
@@ -127,8 +159,36 @@ package final class TrampolineWriter {
   ) throws(LiveTextError) -> Address {
     let blob = try Self.lower(program, lowering)
     let address = try arena.allocate(blob.bytes.count, residue: residue, modulus: modulus)
-    try put(blob, of: program, at: address, body: body, name: name ?? program.name)
+    try put(
+      blob, Self.restartable(blob, program), of: program, at: address, body: body, name: name ?? program.name)
     return address
+  }
+
+  /// Generates the stub of a function, as ``stub(_:body:name:residue:modulus:)`` does. The programs that `program` makes of
+  /// functions' numbers for one kind must be the same but for these.
+  package func stub(
+    _ kind: StubKind, function: UInt32, body: Address, name: String, residue: UInt64, modulus: UInt64,
+    program: (_ function: UInt32) -> ProbeProgram
+  ) throws(LiveTextError) -> Address {
+    guard let template = try template(kind, program),
+      let blob = try lifting({ () throws(LoweringError) in try template.stub.blob(function: function) })
+    else {
+      return try stub(program(function), body: body, name: name, residue: residue, modulus: modulus)
+    }
+    let address = try arena.allocate(blob.bytes.count, residue: residue, modulus: modulus)
+    try put(
+      blob, template.restartable, of: template.stub.program, at: address, body: body, name: name)
+    return address
+  }
+
+  private func template(
+    _ kind: StubKind, _ program: (UInt32) -> ProbeProgram
+  ) throws(LiveTextError) -> Template? {
+    if let known = templates[kind] { return known }
+    let stub = try lifting { () throws(LoweringError) in try StubTemplate(lowering, program) }
+    let made = stub.map { Template(stub: $0, restartable: Self.restartable($0.blob, $0.program)) }
+    templates.updateValue(made, forKey: kind)
+    return made
   }
 
   /// The stub that functions share, made when it is first asked for.

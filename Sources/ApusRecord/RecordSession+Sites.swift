@@ -61,11 +61,18 @@ extension RecordSession {
         place = try enable(shared, id, choice, trampolines, target)
         sharing += place == nil ? 0 : 1
       } else {
-        place = try enable(
-          slot, body: slot + UInt64(site.slotBytes), name: function.name,
-          program(
-            .one(id), choice, site: recordsRegisters ? slot : nil, trampolines.environment), trampolines,
-          target)
+        let body = slot + UInt64(site.slotBytes)
+        place = try enable(slot, target) { placement throws(LiveTextError) in
+          if recordsRegisters {
+            return try trampolines.stub(
+              program(.one(id), choice, site: slot, trampolines.environment), body: body, name: function.name,
+              residue: placement.residue, modulus: placement.modulus)
+          }
+          return try trampolines.stub(
+            .init(program: "\(options.level)", options: stubOptions(choice)), function: id, body: body,
+            name: function.name, residue: placement.residue, modulus: placement.modulus
+          ) { program(.one($0), choice, site: nil, trampolines.environment) }
+        }
       }
       guard let place else {
         refuse(Self.outOfReach, function)
@@ -94,14 +101,11 @@ extension RecordSession {
 
   /// Makes a function's stub and enables its site; where a nop disables it again, or nil if the stub is out of reach.
   private func enable(
-    _ slot: Address, body: Address, name: String, _ program: ProbeProgram, _ trampolines: TrampolineWriter,
-    _ target: ProcessMemory
+    _ slot: Address, _ target: ProcessMemory,
+    _ stub: (_ placement: (residue: UInt64, modulus: UInt64)) throws(LiveTextError) -> Address
   ) throws(RecordError) -> Address? {
     let placement = states.stubPlacement(slot: slot)
-    let stub = try lifting { () throws(LiveTextError) in
-      try trampolines.stub(
-        program, body: body, name: name, residue: placement.residue, modulus: placement.modulus)
-    }
+    let stub = try lifting { () throws(LiveTextError) in try stub(placement) }
     guard let prepared = states.prepared(slot: slot, stub: stub),
       let enabling = states.enabling(slot: slot, stub: stub)
     else { return nil }

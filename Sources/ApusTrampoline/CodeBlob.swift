@@ -3,7 +3,7 @@ package import ApusProbe
 
 /// A lowered probe program: position-independent but for its relocations; aligned as the architecture's instructions
 /// must be.
-package struct CodeBlob: Sendable {
+package struct CodeBlob: Sendable, Equatable {
   /// A place that depends on where code is put.
   package struct Relocation: Sendable, Hashable {
     /// How the place is filled in.
