@@ -2,8 +2,8 @@ package import ApusCore
 
 /// How a call site's slot is written on an architecture: its states, and the writes that lead from one to another.
 ///
-/// untouched → prepared happens while no thread can run in the slot; prepared ↔ enabled at any time, by one store
-/// that no thread can see half of. The table of bytes is the architecture's own file's.
+/// untouched → prepared, or straight to enabled, happens while no thread can run in the slot; prepared ↔ enabled at any time, by
+/// one store that no thread can see half of. The table of bytes is the architecture's own file's.
 package struct SiteStates: Sendable, Hashable {
   /// Whose sites.
   package let architecture: Architecture

@@ -28,6 +28,7 @@ extension RecordSession {
       }
     var sharing = 0
     let capacity = try sessionMemory().layout.functionCapacity
+    var slots = PageReader(target)
     for site in module.sites.sites {
       let function = module.sites.functions[site.function]
       sites.found += 1
@@ -45,7 +46,7 @@ extension RecordSession {
       let slot = image.live(site.slot)
       let original = Array(site.slotContents.prefix(states.slotBytes))
       let there = try lifting { () throws(ApusProcess.MemoryError) in
-        try target.read(slot, count: original.count)
+        try slots.read(slot, count: original.count)
       }
       guard there == original, original.count == states.slotBytes else {
         refuse("bytes-differ", function)
@@ -109,9 +110,9 @@ extension RecordSession {
     guard let prepared = states.prepared(slot: slot, stub: stub),
       let enabling = states.enabling(slot: slot, stub: stub)
     else { return nil }
+    // Nobody can run there yet: straight to enabled.
     try lifting { () throws(ApusProcess.MemoryError) in
-      try target.write(prepared, at: slot)
-      try target.write(enabling, at: slot)
+      try target.write(enabling + prepared.dropFirst(enabling.count), at: slot)
     }
     return slot
   }
