@@ -36,18 +36,43 @@ struct AtomMatching {
     func isSame(_ known: AtomMatching, _ a: Int, _ b: Int) -> Bool {
       known.hasSameContents(a, b, before, after)
     }
-    pair(&groups) { _, _, _, _ in true }
+    let anything = Marks { _ in
+      0
+    } new: { _ in
+      0
+    }
+    let users = Marks {
+      leftUsers.names($0).hashValue
+    } new: {
+      rightUsers.names($0).hashValue
+    }
+    let contents = Marks {
+      Self.mark($0, before)
+    } new: {
+      Self.mark($0, after)
+    }
+    let both = Marks {
+      users.old($0) ^ contents.old($0)
+    } new: {
+      users.new($0) ^ contents.new($0)
+    }
+    let names = Marks {
+      name(before, $0).hashValue
+    } new: {
+      name(after, $0).hashValue
+    }
+    pair(&groups, anything) { _, _, _, _ in true }
     // What is the same for sure says which of what refers to it, and which of what it refers to, is the same.
     repeat {
     } while pairReferences(&groups, before, after)
-      || pair(&groups) { known, a, b, _ in hasSameUsers(a, b) && isSame(known, a, b) }
+      || pair(&groups, both) { known, a, b, _ in hasSameUsers(a, b) && isSame(known, a, b) }
       // A function is what it does; a variable is whose it is.
-      || pair(&groups) { known, a, b, isCode in isCode && isSame(known, a, b) }
-    pair(&groups) { _, a, b, _ in hasSameUsers(a, b) }
-    pair(&groups) { known, a, b, _ in isSame(known, a, b) }
+      || pair(&groups, contents) { known, a, b, isCode in isCode && isSame(known, a, b) }
+    pair(&groups, users) { _, a, b, _ in hasSameUsers(a, b) }
+    pair(&groups, contents) { known, a, b, _ in isSame(known, a, b) }
     // Where one came or went, names with compilers' numbers say nothing, nor does the order.
     groups.removeAll { $0.old.count != $0.new.count }
-    pair(&groups) { _, a, b, _ in name(before, a) == name(after, b) }
+    pair(&groups, names) { _, a, b, _ in name(before, a) == name(after, b) }
     for group in groups
     where group.isCode || group.old.allSatisfy({ leftUsers.names($0) == leftUsers.names(group.old[0]) }) {
       for (atom, other) in zip(group.old, group.new) { match(atom, other) }
@@ -62,24 +87,56 @@ struct AtomMatching {
     var isCode: Bool
   }
 
+  /// Numbers of atoms: two that are equal in some way have the same one. Files have thousands of atoms with one name (lambdas), which
+  /// cannot be compared each with each.
+  private struct Marks {
+    var old: (Int) -> Int
+    var new: (Int) -> Int
+
+    init(old: @escaping (Int) -> Int, new: @escaping (Int) -> Int) {
+      (self.old, self.new) = (old, new)
+    }
+  }
+
+  /// A number that all atoms have which hold the same, wherever it refers to.
+  private static func mark(_ atom: Int, _ table: AtomTable) -> Int {
+    var hasher = Hasher()
+    hasher.combine(table.atoms[atom].size)
+    if let bytes = table.bytes(of: atom) { for byte in bytes { hasher.combine(byte) } }
+    for reference in table.references(of: atom) {
+      hasher.combine(reference.place)
+      hasher.combine(reference.type)
+    }
+    return hasher.finalize()
+  }
+
   /// Pairs what is equal under `same`, which is told what is known already and whether it is code, and is the only pair of its group
-  /// that is. Gives whether there were any.
+  /// that is. What is equal must have the same mark. Gives whether there were any.
   @discardableResult
-  private mutating func pair(_ groups: inout [Group], _ same: (AtomMatching, Int, Int, Bool) -> Bool) -> Bool
-  {
+  private mutating func pair(
+    _ groups: inout [Group], _ marks: Marks, _ same: (AtomMatching, Int, Int, Bool) -> Bool
+  ) -> Bool {
     var found = false
-    for index in groups.indices {
+    for index in groups.indices where !groups[index].old.isEmpty && !groups[index].new.isEmpty {
+      let isCode = groups[index].isCode
+      var left = Dictionary(grouping: groups[index].old, by: marks.old)
+      var right = Dictionary(grouping: groups[index].new, by: marks.new)
+      var paired: [Int: Int] = [:]
       for atom in groups[index].old {
-        let isCode = groups[index].isCode
-        let fitting = groups[index].new.filter { same(self, atom, $0, isCode) }
-        guard fitting.count == 1, let other = fitting.first,
-          groups[index].old.filter({ same(self, $0, other, isCode) }).count == 1
+        let mark = marks.old(atom)
+        guard let other = right[mark]?.only(where: { same(self, atom, $0, isCode) }),
+          left[mark]?.only(where: { same(self, $0, other, isCode) }) == atom
         else { continue }
         match(atom, other)
-        groups[index].old.removeAll { $0 == atom }
-        groups[index].new.removeAll { $0 == other }
-        found = true
+        paired[atom] = other
+        left[mark]?.removeAll { $0 == atom }
+        right[mark]?.removeAll { $0 == other }
       }
+      guard !paired.isEmpty else { continue }
+      let others = Set(paired.values)
+      groups[index].old.removeAll { paired[$0] != nil }
+      groups[index].new.removeAll { others.contains($0) }
+      found = true
     }
     return found
   }
@@ -199,5 +256,17 @@ struct AtomMatching {
     }
 
     func names(_ atom: Int) -> Set<String> { users[atom] ?? [] }
+  }
+}
+
+extension Array {
+  /// The only element that fits; nil if there is none, or another.
+  fileprivate func only(where fits: (Element) -> Bool) -> Element? {
+    var found: Element?
+    for element in self where fits(element) {
+      if found != nil { return nil }
+      found = element
+    }
+    return found
   }
 }
