@@ -28,7 +28,7 @@ extension RecordSession {
       }
     var sharing = 0
     let capacity = try sessionMemory().layout.functionCapacity
-    var slots = PageReader(target)
+    var slots = PagedMemory(target)
     for site in module.sites.sites {
       let function = module.sites.functions[site.function]
       sites.found += 1
@@ -63,7 +63,7 @@ extension RecordSession {
         sharing += place == nil ? 0 : 1
       } else {
         let body = slot + UInt64(site.slotBytes)
-        place = try enable(slot, target) { placement throws(LiveTextError) in
+        place = try enable(slot, &slots) { placement throws(LiveTextError) in
           if recordsRegisters {
             return try trampolines.stub(
               program(.one(id), choice, site: slot, trampolines.environment), body: body, name: function.name,
@@ -102,7 +102,7 @@ extension RecordSession {
 
   /// Makes a function's stub and enables its site; where a nop disables it again, or nil if the stub is out of reach.
   private func enable(
-    _ slot: Address, _ target: ProcessMemory,
+    _ slot: Address, _ memory: inout PagedMemory,
     _ stub: (_ placement: (residue: UInt64, modulus: UInt64)) throws(LiveTextError) -> Address
   ) throws(RecordError) -> Address? {
     let placement = states.stubPlacement(slot: slot)
@@ -110,9 +110,12 @@ extension RecordSession {
     guard let prepared = states.prepared(slot: slot, stub: stub),
       let enabling = states.enabling(slot: slot, stub: stub)
     else { return nil }
-    // Nobody can run there yet: straight to enabled.
+    // Nobody can run there yet: straight to enabled. What lies in two pages may be written half, if we or the memory come to an
+    // end in between; so first what is harmless then.
+    let isWhole = PagedMemory.isInOnePage(slot, count: prepared.count)
     try lifting { () throws(ApusProcess.MemoryError) in
-      try target.write(enabling + prepared.dropFirst(enabling.count), at: slot)
+      if !isWhole { try memory.write(prepared, at: slot) }
+      try memory.write(isWhole ? enabling + prepared.dropFirst(enabling.count) : enabling, at: slot)
     }
     return slot
   }

@@ -45,8 +45,8 @@ final class RingReader: @unchecked Sendable {
   /// With a minimum duration: entries that are not sealed and have been open for long.
   private var aged = AgedEntries()
 
-  /// From the consumed word to the aged word.
-  private static let agedDistance = UInt(ThreadContext.aged - ThreadContext.consumed)
+  /// From the position to the aged word.
+  private static let agedDistance = UInt(ThreadContext.aged - ThreadContext.position)
   /// Words that are handed on at once.
   private static let batch: UInt64 = 1 << 15
 
@@ -71,7 +71,7 @@ final class RingReader: @unchecked Sendable {
     size = UInt64(buffer.size)
     apus_store_release_u64(positionWord, address)
     apus_store_release_u64(sealedWord, address)
-    apus_store_release_u64(consumedWord + Self.agedDistance, 0)
+    apus_store_release_u64(positionWord + Self.agedDistance, 0)
     apus_store_release_u64(consumedWord, address)
   }
 
@@ -145,7 +145,7 @@ final class RingReader: @unchecked Sendable {
       apus_load_acquire_u64(base + UInt($0))
     }
     let old = aged.look(at: words, now: clock?.bound() ?? ProcessorCounter.read())
-    apus_store_release_u64(consumedWord + Self.agedDistance, old == 0 ? 0 : address + first + UInt64(old) * 8)
+    apus_store_release_u64(positionWord + Self.agedDistance, old == 0 ? 0 : address + first + UInt64(old) * 8)
   }
 
   /// Hands on what the filter has decided; see ``ShortCallFilter/take(now:)``.
