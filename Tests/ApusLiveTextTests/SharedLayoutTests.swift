@@ -53,7 +53,8 @@ import Testing
     ]
     func sets(_ offsets: [Int32]) -> Set<Int32> { Set(offsets.map { $0 >> 6 & 63 }) }
     let lines: [Set<Int32>] = [
-      sets(context), sets([ThreadContext.limit]), sets([ThreadContext.position]),
+      sets(context), sets([ThreadContext.limit]),
+      sets([ThreadContext.position, ThreadContext.sealed, ThreadContext.aged]),
     ]
     #expect(lines.allSatisfy { $0.count == 1 })
     #expect(Set(lines).count == 3)

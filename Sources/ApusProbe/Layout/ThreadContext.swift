@@ -118,10 +118,11 @@ package enum ThreadContext {
   /// With a minimum duration: the reader's position, behind which the thread may take entries back; only the thread changes
   /// it, and never back.
   package static let sealed = progressDistance + 8
+  /// With a minimum duration: the entries below this address that are not sealed have been open for long. Only the reader changes it,
+  /// seldom, so that it may stand in the thread's line.
+  package static let aged = progressDistance + 16
   /// The address of the first event that is not consumed; only the reader changes it.
   package static let consumed = progressDistance + 64
-  /// With a minimum duration: the entries below this address that are not sealed have been open for long. Only the reader changes it.
-  package static let aged = progressDistance + 72
 }
 
 /// The chunk table: which piece of which stack has which mirror.
