@@ -65,9 +65,13 @@ let layers: [Target] = modules.map {
 let tests: [Target] = modules.compactMap { module in
   guard let more = module.tests else { return nil }
   return .testTarget(
-    name: module.name + "Tests", dependencies: [.target(name: module.name)] + module.imports + more,
+    name: module.name + "Tests",
+    dependencies: [.target(name: module.name), "TestSupport"] + module.imports + more,
     swiftSettings: settings)
 }
+
+/// What tests have in common, and know nothing of Apus for.
+let testSupport: Target = .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings)
 
 let command: Target = .executableTarget(
   name: "ApusCommand",
@@ -81,5 +85,5 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
   ],
-  targets: libraries + layers + tests + [command]
+  targets: libraries + layers + tests + [testSupport, command]
 )

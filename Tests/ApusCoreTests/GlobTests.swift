@@ -1,4 +1,5 @@
 import ApusCore
+import TestSupport
 import Testing
 
 @Suite struct GlobTests {
@@ -34,7 +35,7 @@ import Testing
   }
 
   @Test func agreesWithTheDefinitionOnSmallWords() {
-    var generator = SplitMix(state: 1)
+    var generator = Randomness(seed: 1)
     for round in 0..<20000 {
       let pattern = (0..<Int.random(in: 0...7, using: &generator)).map { _ in
         Array("ab*?".utf8)[Int.random(in: 0..<4, using: &generator)]
@@ -57,17 +58,5 @@ import Testing
     let name = String(repeating: "a", count: 5000)
     #expect(!Glob(String(repeating: "*a", count: 40) + "*b").matches(name))
     #expect(Glob(String(repeating: "*a", count: 300) + "*").matches(name))
-  }
-}
-
-/// Random numbers from a seed (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

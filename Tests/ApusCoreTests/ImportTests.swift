@@ -17,7 +17,8 @@ import Testing
   static let choices: Set = [
     "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/TextArchitecture.swift",
     "ApusISA/RegisterFileLayout.swift", "ApusISA/InstructionLengths.swift", "ApusISA/CallFrameColumns.swift",
-    "ApusISA/RelaxedCode.swift", "ApusPatchObject/Linker/LinkArchitecture.swift",
+    "ApusISA/RelaxedCode.swift", "ApusPatchBuild/LinkedCode.swift",
+    "ApusPatchObject/Linker/LinkArchitecture.swift",
     "ApusProcess/GDBRemote/RemoteMachine.swift", "ApusProcess/Ptrace/PtraceMachine.swift",
     "ApusTrampoline/Lowering.swift",
   ]

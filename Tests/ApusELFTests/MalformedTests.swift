@@ -1,5 +1,6 @@
 import ApusCore
 import ApusELF
+import TestSupport
 import Testing
 
 /// Whatever the bytes: an error or a result, never a trap.
@@ -74,7 +75,7 @@ import Testing
   }
 
   @Test func randomDamage() throws {
-    var generator = Generator(state: 42)
+    var generator = Randomness(seed: 42)
     let samples = try Self.samples()
     for round in 0..<12000 {
       var bytes = samples[round % samples.count]
@@ -189,17 +190,5 @@ import Testing
     let image = try ELFImage(source: file.bytes)
     let error = #expect(throws: ELFError.self) { try image.functions() }
     #expect(error?.description.contains("many times larger than the file") == true)
-  }
-}
-
-/// Random numbers from a seed (SplitMix64).
-struct Generator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -1,4 +1,5 @@
 import ApusELF
+import TestSupport
 import Testing
 
 @testable import ApusPatchBuild

@@ -1,6 +1,7 @@
 import ApusCore
 import ApusProbe
 import ApusTrampoline
+import TestSupport
 import Testing
 
 /// Random programs, as machine code in an emulator and in the interpreter.

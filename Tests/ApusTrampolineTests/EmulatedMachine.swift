@@ -1,6 +1,7 @@
 import ApusCore
 import ApusISA
 import ApusProbe
+import TestSupport
 
 /// The registers of an architecture that is emulated: what the runner in Tests/MachineCode sets and notes, as words.
 protocol MachineRegisters {
@@ -103,10 +104,10 @@ final class EmulatedMachine<Registers: MachineRegisters> {
     var after: UInt64
   }
 
-  private let scratch: CrossScratch
+  private let scratch: Scratch
 
   init() throws {
-    scratch = try CrossScratch()
+    scratch = try Scratch()
     let sources = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
     try scratch.run(
       "\(Registers.tools)gcc -O1 -Wall -Werror \(Registers.compilerOptions) -static -no-pie"
@@ -141,7 +142,7 @@ final class EmulatedMachine<Registers: MachineRegisters> {
     let state = Registers.count + 1
     let size = 1 + 2 * state + words + stamps + 2
     guard output.count == 1 + size * jobs.count else {
-      throw MachineFailure(description: "\(output.count) words of output for \(jobs.count) programs")
+      throw ToolFailure(description: "\(output.count) words of output for \(jobs.count) programs")
     }
     let outcomes = jobs.indices.map { index in
       let record = output[(1 + size * index)...].prefix(size)

@@ -2,6 +2,7 @@ import ApusCore
 import ApusISA
 import ApusProbe
 import ApusTrampoline
+import TestSupport
 import Testing
 
 @Suite("The register file in emulated processes")

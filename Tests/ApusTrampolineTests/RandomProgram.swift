@@ -1,4 +1,5 @@
 import ApusProbe
+import TestSupport
 
 /// The memory that random programs use: `bytes` at `start`, compared after each run.
 struct ProgramWindow {

@@ -1,16 +1,6 @@
-/// A small generator of numbers that are the same in every run (SplitMix64).
-struct Randomness: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
+import TestSupport
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
+extension Randomness {
   /// 0 to `bound` − 1.
   mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
   /// True once in `count` times.

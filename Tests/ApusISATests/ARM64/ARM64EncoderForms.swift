@@ -1,4 +1,5 @@
 import ApusISA
+import TestSupport
 
 /// One instruction form of A64: writes a random instance of itself and says what an assembler calls it.
 struct ARM64EncoderForm: CustomStringConvertible, Sendable {

@@ -1,4 +1,5 @@
 import ApusISA
+import TestSupport
 import Testing
 
 @Suite("arm64 encoder")

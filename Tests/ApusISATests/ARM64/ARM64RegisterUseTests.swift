@@ -1,5 +1,6 @@
 import ApusCore
 import ApusISA
+import TestSupport
 import Testing
 
 /// What instructions read and write, against a disassembler's listing: which register stands in which place there.

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusISA
+import TestSupport
 import Testing
 
 @Suite("ppc64le decoder")

@@ -1,4 +1,5 @@
 import ApusISA
+import TestSupport
 import Testing
 
 /// The cross tools of Debian's, and clang; what they say of Power code.

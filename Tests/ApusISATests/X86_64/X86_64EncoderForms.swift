@@ -1,4 +1,5 @@
 import ApusISA
+import TestSupport
 
 /// One instruction form: writes a random instance of itself and says what an assembler calls it.
 struct EncoderForm: CustomStringConvertible, Sendable {

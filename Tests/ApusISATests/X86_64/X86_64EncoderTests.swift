@@ -1,4 +1,5 @@
 import ApusISA
+import TestSupport
 import Testing
 
 @Suite("x86_64 encoder")

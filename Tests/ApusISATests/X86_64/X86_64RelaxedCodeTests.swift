@@ -1,5 +1,6 @@
 import ApusCore
 import ApusISA
+import TestSupport
 import Testing
 
 /// Pairs of functions: one as it is assembled for itself, one as it stands among others. `{disp32}` makes a jump's long form.

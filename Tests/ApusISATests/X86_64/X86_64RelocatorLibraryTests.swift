@@ -1,5 +1,6 @@
 import ApusCore
 import ApusISA
+import TestSupport
 import Testing
 
 /// All exported functions of real libraries, moved and compared by disassembly.

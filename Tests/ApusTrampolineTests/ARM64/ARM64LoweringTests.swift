@@ -2,6 +2,7 @@ import ApusCore
 import ApusISA
 import ApusProbe
 import ApusTrampoline
+import TestSupport
 import Testing
 
 @Suite("arm64 lowering")
@@ -164,7 +165,7 @@ struct ARM64LoweringTests {
   @Test("gives this assembly")
   func golden() throws {
     // One run of the assembler for all: each case's branches are relative to themselves.
-    let assembled = try CrossScratch.assemble(
+    let assembled = try Scratch.assemble(
       Self.cases.map { $0.assembly.joined(separator: "\n") }, (ARM64RegisterValues.tools, ""))
     for (example, expected) in zip(Self.cases, assembled) {
       let blob = try lower(example.role, example.instructions)

@@ -1,6 +1,7 @@
 import ApusCore
 import ApusISA
 import ApusProbe
+import TestSupport
 
 /// The registers of an arm64 program: x0 to x30, sp, and 64 words of vector registers.
 struct ARM64RegisterValues: MachineRegisters {

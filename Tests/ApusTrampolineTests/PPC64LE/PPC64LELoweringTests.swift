@@ -2,6 +2,7 @@ import ApusCore
 import ApusISA
 import ApusProbe
 import ApusTrampoline
+import TestSupport
 import Testing
 
 @Suite("ppc64le lowering")
@@ -141,7 +142,7 @@ struct PPC64LELoweringTests {
 
   @Test("gives the assembly in the table")
   func golden() throws {
-    let assembled = try CrossScratch.assemble(
+    let assembled = try Scratch.assemble(
       Self.cases.map { $0.assembly.joined(separator: "\n") }, (PPC64LERegisterValues.tools, "-mpower8"))
     try #require(assembled.count == Self.cases.count)
     for (example, theirs) in zip(Self.cases, assembled) {

@@ -1,6 +1,7 @@
 import ApusCore
 import ApusISA
 import ApusProbe
+import TestSupport
 
 /// The registers of a ppc64le program: r0 to r31, LR, CTR, XER, CR, and 128 words of vector registers.
 struct PPC64LERegisterValues: MachineRegisters {

@@ -1,6 +1,7 @@
 import ApusCore
 import ApusISA
 import CApusLinux
+import TestSupport
 
 /// What went wrong in a test's own machinery.
 struct ArenaFailure: Error, CustomStringConvertible {

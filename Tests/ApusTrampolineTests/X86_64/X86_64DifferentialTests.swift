@@ -3,6 +3,7 @@ import ApusISA
 import ApusProbe
 import ApusTrampoline
 import CApusLinux
+import TestSupport
 import Testing
 
 extension X86_64ExecutionTests {

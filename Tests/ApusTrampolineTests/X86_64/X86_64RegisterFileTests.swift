@@ -2,6 +2,7 @@ import ApusCore
 import ApusISA
 import ApusProbe
 import ApusTrampoline
+import TestSupport
 import Testing
 
 extension X86_64ExecutionTests {

@@ -1,6 +1,7 @@
 import ApusCore
 import ApusISA
 import Glibc
+import TestSupport
 import Testing
 
 extension X86_64ExecutionTests {
