@@ -168,11 +168,21 @@ final class RemoteSystem: TargetSystem {
     } catch .remote(.failed) {
       return true  // there is no such file
     } catch { return false }
-    // The state follows the name, which may have parentheses and spaces.
-    guard let end = text.lastIndex(of: ")") else { return false }
-    let state = text[end...].dropFirst(2).first
-    return state == "Z" || state == "X"
+    return Self.isOver(stat: text)
   }
+
+  /// Whether a task runs no more, by its `/proc/PID/task/TID/stat` (proc(5)): it is dead, or the kernel is ending it, which gives
+  /// its stack and thread pointer to the next before it is dead.
+  static func isOver(stat: String) -> Bool {
+    // The state follows the name, which may have parentheses and spaces; the flags are the seventh from there.
+    guard let end = stat.lastIndex(of: ")") else { return false }
+    let fields = stat[end...].dropFirst().split(separator: " ")
+    guard fields.count > 6, let flags = UInt64(fields[6]) else { return false }
+    return fields[0] == "Z" || fields[0] == "X" || flags & exiting != 0
+  }
+
+  /// PF_EXITING of the kernel's task flags.
+  private static let exiting: UInt64 = 4
 
   func program(of process: ProcessID) -> String? {
     do throws(TraceError) { return try remote.programPath(of: process) } catch { return nil }
