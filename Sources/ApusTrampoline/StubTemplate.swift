@@ -1,6 +1,6 @@
 package import ApusProbe
 
-/// The code of a stub, of which that of other functions is made by putting their numbers in: lowering takes ten times as long.
+/// The code of a stub, of which that of other functions is made by putting their numbers in: lowering each is most of a launch.
 package struct StubTemplate: Sendable {
   /// The stub's program for some function, and its code: labels and offsets are those of all.
   package let program: ProbeProgram
