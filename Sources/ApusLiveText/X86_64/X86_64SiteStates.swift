@@ -11,7 +11,7 @@ package import ApusCore
 /// prepared and enabled differ in the first byte alone.
 ///
 /// 1. untouched → prepared: all five bytes, while no thread can run there (the program has not started, or the library's
-///    loader waits for us).
+///    loader waits for us). Or straight to enabled, if the five lie in one page, which is written wholly or not at all.
 /// 2. prepared ↔ enabled: one byte, at any time. A thread that fetches the slot sees one of two whole instructions.
 ///
 /// Bytes are read and compared before each write.
