@@ -22,10 +22,14 @@ extension FileDescriptor {
   /// Flags to write a file from its beginning, which is made if it is not there.
   package static let writeAnew = O_WRONLY | O_CREAT | O_TRUNC
 
-  /// A descriptor that only stands for a file of whatever kind, and opens nothing (O_PATH); a link is not followed.
-  package static func reference(to path: String) throws(SystemError) -> FileDescriptor {
+  /// A descriptor that only stands for a file of whatever kind, and opens nothing (O_PATH).
+  ///
+  /// - Parameter following: whether a link stands for what it leads to.
+  package static func reference(
+    to path: String, following: Bool = false
+  ) throws(SystemError) -> FileDescriptor {
     let pathOnly: Int32 = 0o10000000
-    return try open(path, flags: pathOnly | O_NOFOLLOW)
+    return try open(path, flags: following ? pathOnly : pathOnly | O_NOFOLLOW)
   }
 
   /// Where the file stands, with all links followed.
@@ -48,6 +52,31 @@ extension FileDescriptor {
   package borrowing func isSameFile(as other: borrowing FileDescriptor) throws(SystemError) -> Bool {
     let (own, others) = (try status(), try other.status())
     return own.st_dev == others.st_dev && own.st_ino == others.st_ino
+  }
+
+  /// Takes the file for this opening of it alone, until it is closed, or its process has ended; false if somebody else has it. Of
+  /// what is no regular file, and where the file system has no locks, everybody may have it.
+  package borrowing func lock() throws(SystemError) -> Bool {
+    guard try status().st_mode & S_IFMT == S_IFREG else { return true }
+    let number = rawValue
+    // F_OFD_SETLK: it belongs to the opening, not to the process.
+    let setLock = 37
+    var whole: flock = .init()
+    whole.l_type = Int16(F_WRLCK)
+    do throws(SystemError) {
+      try Kernel.call("fcntl(F_OFD_SETLK)") {
+        unsafe withUnsafeMutablePointer(to: &whole) {
+          Kernel.raw(APUS_SYS_fcntl, Int(number), setLock, Int(bitPattern: $0))
+        }
+      }
+      return true
+    } catch {
+      switch error.errno.rawValue {
+      case EAGAIN, EACCES: return false
+      case ENOLCK, EOPNOTSUPP, EINVAL, ENOSYS: return true
+      default: throw error
+      }
+    }
   }
 
   /// Removes a file's name.

@@ -15,18 +15,18 @@ final class OutputFile {
   /// Bytes that are in the file, whole chunks only.
   private(set) var size: UInt64 = 0
 
-  /// Opens the file, or creates it.
-  init(opening path: String) throws(SystemError) {
-    self.path = path
+  /// Opens the file, or creates it, and takes it for itself alone.
+  init(opening path: String) throws(TraceWriteError) {
+    var claim = FileClaim(path)
     do throws(SystemError) {
-      descriptor = try FileDescriptor.open(path, flags: O_WRONLY)
-      isNew = false
-    } catch {
-      guard error.errno == .noSuchFile else { throw error }
-      // Not O_EXCL: the name may be a link to a file that is not there yet.
-      descriptor = try FileDescriptor.open(path, flags: O_WRONLY | O_CREAT, mode: 0o666)
-      isNew = true
+      while claim.state != .held, claim.state != .inUse { try claim.advance() }
+    } catch { throw TraceWriteError(path: path, cause: .system(error), validBytes: 0) }
+    self.path = path
+    isNew = claim.isNew
+    guard let descriptor = claim.take() else {
+      throw TraceWriteError(path: path, cause: .inUse, validBytes: 0)
     }
+    self.descriptor = descriptor
   }
 
   /// Empties the file, and writes what was held. Once is enough; again changes nothing.

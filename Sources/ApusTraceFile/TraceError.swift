@@ -89,10 +89,23 @@ package enum TraceReadError: Error, Sendable, Equatable, CustomStringConvertible
 
 /// Why a trace cannot be written. What was written before it stays valid.
 package struct TraceWriteError: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Cause: Sendable, Equatable, CustomStringConvertible {
+    /// The system call that failed, and why.
+    case system(SystemError)
+    /// Somebody else is writing a trace to it.
+    case inUse
+
+    package var description: String {
+      switch self {
+      case .system(let error): error.description
+      case .inUse: "another apus is writing to it; name another file with -o, or wait for its end"
+      }
+    }
+  }
+
   /// The file.
   package var path: String
-  /// The system call that failed, and why.
-  package var cause: SystemError
+  package var cause: Cause
   /// Bytes of the file that are valid.
   package var validBytes: UInt64
 

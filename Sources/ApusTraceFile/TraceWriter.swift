@@ -41,11 +41,7 @@ package final class TraceWriter {
     self.path = path
     self.budget = budget
     encoder = EventEncoder(registers ?? RegisterNames(names: [], arguments: []))
-    do {
-      file = try OutputFile(opening: path)
-    } catch {
-      throw TraceWriteError(path: path, cause: error, validBytes: 0)
-    }
+    file = try OutputFile(opening: path)
     let header = Block(size: TraceFormat.headerSize)
     unsafe header.bytes.initializeMemory(as: UInt8.self, repeating: 0)
     unsafe header.bytes.copyBytes(from: TraceFormat.magic)
@@ -71,7 +67,9 @@ package final class TraceWriter {
 
   /// After the last call of another function: without ``replace()``, a file that was made for the trace is removed.
   package func discard() throws(TraceWriteError) {
-    do { try file.discard() } catch { throw TraceWriteError(path: path, cause: error, validBytes: 0) }
+    do { try file.discard() } catch {
+      throw TraceWriteError(path: path, cause: .system(error), validBytes: 0)
+    }
   }
 
   private func append(_ bytes: UnsafeRawBufferPointer) throws(TraceWriteError) {
@@ -82,7 +80,7 @@ package final class TraceWriter {
   private func orFail(_ body: () throws(SystemError) -> Void) throws(TraceWriteError) {
     if let failure { throw failure }
     do throws(SystemError) { try body() } catch {
-      let failure = TraceWriteError(path: path, cause: error, validBytes: file.size)
+      let failure = TraceWriteError(path: path, cause: .system(error), validBytes: file.size)
       self.failure = failure
       throw failure
     }

@@ -62,7 +62,8 @@ import Testing
       _ = try TraceWriter(path: "/nonexistent/x", clock: testClock)
       Issue.record("created")
     } catch {
-      #expect(error.cause.call == "open")
+      guard case .system(let cause) = error.cause else { throw error }
+      #expect(cause.call == "open")
       #expect(error.description.contains("No such file"))
     }
   }
@@ -106,6 +107,34 @@ import Testing
     #expect(unsafe access(moved.path, F_OK) != 0)
     var status = stat()
     #expect(unsafe lstat(link.path, &status) == 0)
+  }
+
+  @Test func twoDoNotWriteOneFile() throws {
+    let file = TemporaryFile()
+    let link = TemporaryFile()
+    #expect(unsafe symlink(file.path, link.path) == 0)
+    do {
+      let writer = try TraceWriter(path: file.path, clock: testClock)
+      try writer.add(processes: [ProcessRecord(key: 1, pid: 9, executable: "/p", start: 0)])
+      for path in [file.path, link.path] {
+        let error = #expect(throws: TraceWriteError.self) {
+          _ = try TraceWriter(path: path, clock: testClock)
+        }
+        #expect(error?.cause == .inUse && error?.description.contains("another apus") == true)
+      }
+      try writer.finish(anchor: nil)
+    }
+    #expect(try TraceReader(path: file.path).contents.processes.count == 1)
+    // What is over can be replaced.
+    try TraceWriter(path: link.path, clock: testClock).finish(anchor: nil)
+    #expect(try TraceReader(path: file.path).contents.processes.isEmpty)
+  }
+
+  @Test func whatIsNoFileIsEverybodys() throws {
+    let first = try TraceWriter(path: "/dev/null", clock: testClock)
+    let second = try TraceWriter(path: "/dev/null", clock: testClock)
+    try first.finish(anchor: nil)
+    try second.finish(anchor: nil)
   }
 
   @Test func pendingMemoryIsBounded() throws {

@@ -42,6 +42,36 @@ def test_what_fails_to_start_leaves_an_older_trace(bench):
     Run([program]).expect(0, out="6\n")
 
 
+def test_two_recordings_do_not_write_one_file(bench):
+    """The second is refused, before its program runs, and the first is whole; under another name of the file too."""
+    trace, linked = bench.file(), bench.file()
+    os.symlink(trace, linked)
+    first = subprocess.Popen([bench.apus, "record", "-o", trace, "--", bench.path("later"), "1000"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        equal(first.stdout.readline(), "ready\n")
+        for name in (trace, linked):
+            bench.run("record", "-o", name, bench.path("calls")).expect(125, out="", err=[name, "another apus", "-o"])
+        bench.run("info", trace).expect(0)
+        out, errors = first.communicate("go\n", timeout=20)
+    finally:
+        if first.poll() is None:
+            first.kill()
+            first.communicate()
+    equal((first.returncode, out), (0, "1000\n"), errors)
+    info = bench.trace(trace).info()
+    check(info["complete"] and info["calls"] == 2001, info)
+    bench.run("record", "-o", linked, bench.path("calls")).expect(0)
+    # One that was killed has nothing any more.
+    killed = subprocess.Popen([bench.apus, "record", "-o", trace, "--", bench.path("later"), "1000"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    equal(killed.stdout.readline(), "ready\n")
+    killed.kill()
+    killed.wait()
+    bench.run("record", "-o", trace, bench.path("calls")).expect(0)
+    equal(killed.communicate("go\n", timeout=20)[0], "1000\n")
+
+
 def test_a_new_trace_takes_the_place_of_an_older_one(bench):
     """Whole, through links, where no other file can be made, and in what is no plain file."""
     path = bench.record([], "many", "300000", status=3).path
