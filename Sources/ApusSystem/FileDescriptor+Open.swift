@@ -54,29 +54,17 @@ extension FileDescriptor {
     return own.st_dev == others.st_dev && own.st_ino == others.st_ino
   }
 
-  /// Takes the file for this opening of it alone, until it is closed, or its process has ended; false if somebody else has it. Of
-  /// what is no regular file, and where the file system has no locks, everybody may have it.
+  /// Takes the file for this opening of it alone, until the last copy of the descriptor is closed; false if somebody else has
+  /// it. Of what is no regular file, and where there are no locks (the file system has none, or we may not), everybody may have it.
+  ///
+  /// It is flock(2)'s lock: of the others, those by fcntl(2), some file systems in user space never hear the end.
   package borrowing func lock() throws(SystemError) -> Bool {
     guard try status().st_mode & S_IFMT == S_IFREG else { return true }
     let number = rawValue
-    // F_OFD_SETLK: it belongs to the opening, not to the process.
-    let setLock = 37
-    var whole: flock = .init()
-    whole.l_type = Int16(F_WRLCK)
     do throws(SystemError) {
-      try Kernel.call("fcntl(F_OFD_SETLK)") {
-        unsafe withUnsafeMutablePointer(to: &whole) {
-          Kernel.raw(APUS_SYS_fcntl, Int(number), setLock, Int(bitPattern: $0))
-        }
-      }
+      try Kernel.call("flock") { Kernel.raw(APUS_SYS_flock, Int(number), Int(LOCK_EX | LOCK_NB)) }
       return true
-    } catch {
-      switch error.errno.rawValue {
-      case EAGAIN, EACCES: return false
-      case ENOLCK, EOPNOTSUPP, EINVAL, ENOSYS: return true
-      default: throw error
-      }
-    }
+    } catch { return error.errno != .wouldBlock }
   }
 
   /// Removes a file's name.

@@ -92,13 +92,14 @@ package struct TraceWriteError: Error, Sendable, Equatable, CustomStringConverti
   package enum Cause: Sendable, Equatable, CustomStringConvertible {
     /// The system call that failed, and why.
     case system(SystemError)
-    /// Somebody else is writing a trace to it.
+    /// Somebody else has locked it.
     case inUse
 
     package var description: String {
       switch self {
       case .system(let error): error.description
-      case .inUse: "another apus is writing to it; name another file with -o, or wait for its end"
+      case .inUse:
+        "it is locked, most likely by another apus that writes to it; wait for its end, or name another file with -o"
       }
     }
   }

@@ -18,10 +18,16 @@ import Testing
     var steps = 0
     var hasWritten = false
     var isDone = false
+    /// What a finished file has.
+    let bytes: Int
+    var hasIt: Bool { file != nil }
+    /// Whether it has the file that has the name, as far as it knows.
+    var hasName: Bool { hasIt && !(hasWritten && end == .discards) }
 
-    init(_ path: String, _ end: End) {
+    init(_ path: String, _ end: End, bytes: Int) {
       self.path = path
       self.end = end
+      self.bytes = bytes
       claim = FileClaim(path)
     }
 
@@ -33,7 +39,7 @@ import Testing
       } else if file != nil {
         // Under the lock, as OutputFile does.
         switch end {
-        case .finishes: try file?.truncate(to: 96)
+        case .finishes: try file?.truncate(to: bytes)
         case .discards: if try file?.size() == 0 { try FileDescriptor.unlink(path) }
         }
         hasWritten = true
@@ -56,30 +62,37 @@ import Testing
   @Test func whoeverFinishesHasTheName() throws {
     let path = TemporaryFile()
     var (orders, bothHadIt, oneHadIt) = (0, 0, 0)
-    for ends in [(End.finishes, End.finishes), (.finishes, .discards), (.discards, .finishes)] {
+    let both = [
+      (End.finishes, End.finishes), (.finishes, .discards), (.discards, .finishes), (.discards, .discards),
+    ]
+    for ends in both {
       // Bit n: whose turn is the nth.
       for order in 0..<1 << 12 {
         _ = unsafe unlink(path.path)
-        var first = Party(path.path, ends.0)
-        var second = Party(path.path, ends.1)
-        for turn in 0..<12 {
-          if order >> turn & 1 == 0 ? !first.isDone : second.isDone {
-            try first.step()
-          } else {
-            try second.step()
-          }
-          if first.isDone, second.isDone { break }
+        var first = Party(path.path, ends.0, bytes: 96)
+        var second = Party(path.path, ends.1, bytes: 200)
+        // The bytes of whoever has finished last.
+        var bytes: Int?
+        var turn = 0
+        while !first.isDone || !second.isDone {
+          let isFirst = turn < 12 && order >> turn & 1 == 0 ? !first.isDone : second.isDone
+          if isFirst { try first.step() } else { try second.step() }
+          turn += 1
+          let haveIt = first.hasName && second.hasName
+          #expect(!haveIt, "order \(order): both have the file")
+          if first.hasIt, first.hasWritten, ends.0 == .finishes { bytes = first.bytes }
+          if second.hasIt, second.hasWritten, ends.1 == .finishes { bytes = second.bytes }
         }
-        while !first.isDone { try first.step() }
-        while !second.isDone { try second.step() }
         orders += 1
         bothHadIt += first.hasWritten && second.hasWritten ? 1 : 0
         oneHadIt += first.hasWritten != second.hasWritten ? 1 : 0
         #expect(first.hasWritten || second.hasWritten, "order \(order): nobody got it")
-        let finished = first.hasWritten && ends.0 == .finishes || second.hasWritten && ends.1 == .finishes
-        guard finished else { continue }
+        guard let bytes else {
+          #expect(unsafe access(path.path, F_OK) != 0, "order \(order): a file is left")
+          continue
+        }
         let there = try FileDescriptor.open(path.path)
-        #expect(try there.size() == 96, "order \(order): what was written is not found")
+        #expect(try there.size() == bytes, "order \(order): what was written is not found")
       }
     }
     #expect(bothHadIt > 0 && oneHadIt > 0, "\(orders) orders")

@@ -65,11 +65,15 @@ def test_two_recordings_do_not_write_one_file(bench):
     # One that was killed has nothing any more.
     killed = subprocess.Popen([bench.apus, "record", "-o", trace, "--", bench.path("later"), "1000"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    equal(killed.stdout.readline(), "ready\n")
-    killed.kill()
-    killed.wait()
-    bench.run("record", "-o", trace, bench.path("calls")).expect(0)
-    equal(killed.communicate("go\n", timeout=20)[0], "1000\n")
+    try:
+        equal(killed.stdout.readline(), "ready\n")
+        killed.kill()
+        killed.wait()
+        bench.run("record", "-o", trace, bench.path("calls")).expect(0)
+    finally:
+        killed.kill()
+        out, _ = killed.communicate("go\n", timeout=20)
+    equal(out, "1000\n")
 
 
 def test_a_new_trace_takes_the_place_of_an_older_one(bench):

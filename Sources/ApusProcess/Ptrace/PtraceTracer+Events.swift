@@ -12,6 +12,10 @@ extension PtraceTracer {
       // All that there is: the kernel looks through its list from the same end each time, so a thread that stops often
       // would hide the others for ever.
       while let (thread, status) = try collect() { try accept(thread, status) }
+      // Those whose creator's end has been heard of before their own first stop.
+      if ready.isEmpty, !births.held.isEmpty, !records.values.contains(where: { $0.state != .ended }) {
+        releaseHeld()
+      }
       if !ready.isEmpty { continue }
       if isEmpty { return nil }
       var rest: Int?
@@ -149,18 +153,13 @@ extension PtraceTracer {
       tell(thread, .exited(status))
       releaseHeld(endOf: thread)
       records[thread]?.state = .ended
-      announced[thread] = nil
-      held.remove(thread)
+      _ = births.take(thread)
     }
   }
 
   /// A task that we have not heard of stops for the first time: it is told of after its parent's event.
   private func newborn(_ thread: ThreadID) {
-    guard let known = announced.removeValue(forKey: thread) else {
-      held.insert(thread)
-      return
-    }
-    born(thread, known)
+    if let known = births.stopped(thread) { born(thread, known) }
   }
 
   private func announce(
@@ -168,46 +167,30 @@ extension PtraceTracer {
   ) throws(TraceError) {
     if records[child] != nil { return }  // adopted before
     let parentProcess = records[parent]?.process ?? parent
-    // clone(2) may have made a process, too; a child that is gone already is one of no consequence.
-    let process = birth == .clone ? processOf(child) ?? parentProcess : child
-    let known = Announcement(parent: parent, process: process, birth: birth)
-    if held.remove(child) != nil {
-      born(child, known)
-    } else {
-      announced[child] = known
-    }
+    // clone(2) may have made a process, too.
+    let found = processOf(child)
+    let process = birth == .clone ? found ?? parentProcess : child
+    let known = Births.Announcement(parent: parent, process: process, birth: birth)
+    if births.told(child, known, exists: found != nil) { born(child, known) }
   }
 
-  private func born(_ thread: ThreadID, _ known: Announcement) {
+  private func born(_ thread: ThreadID, _ known: Births.Announcement) {
     records[thread] = ThreadRecord(process: known.process, state: .stopped(.event))
     tell(thread, .born(parent: known.parent, known.birth))
   }
 
-  /// A creator that was killed before it could tell of its child never will: such children are told of now.
-  private func releaseHeld(endOf thread: ThreadID) {
-    if held.isEmpty { return }
-    let process = records[thread]?.process ?? thread
-    for child in held {
-      let status: ProcessStatus
-      do throws(SystemError) { status = try ProcessStatus.read(process: child) } catch { continue }
-      let parent = status.process == child ? status.parent ?? process : status.process ?? process
-      let mayStillTell = records.contains { $0.value.process == parent && $0.key != thread }
-      if parent == process || !mayStillTell {
-        held.remove(child)
-        born(
-          child,
-          Announcement(
-            parent: thread, process: status.process ?? child,
-            birth: status.process == child ? .fork : .clone))
-      }
+  /// Tells of what is held and will not be told of by its creator; see ``Births/release(endOf:executed:records:status:)``.
+  private func releaseHeld(endOf ending: ThreadID? = nil, executed: ProcessID? = nil) {
+    let released = births.release(endOf: ending, executed: executed, records: records) { child in
+      do throws(SystemError) { return try ProcessStatus.read(process: child) } catch { return nil }
     }
+    for (child, known) in released { born(child, known) }
   }
 
   /// A task of which something other than its first stop is heard first: it was killed before that, or its parent was
   /// before it could tell.
   private func adopt(_ thread: ThreadID) {
-    held.remove(thread)
-    let process = announced.removeValue(forKey: thread)?.process ?? processOf(thread) ?? thread
+    let process = births.take(thread)?.process ?? processOf(thread) ?? thread
     records[thread] = ThreadRecord(process: process, state: .running)
   }
 
@@ -223,6 +206,7 @@ extension PtraceTracer {
       ready.removeAll { $0.thread == other }
     }
     records[thread] = ThreadRecord(process: thread, state: .stopped(.executed))
+    releaseHeld(executed: thread)
     memories[thread] = nil
     var isSupported = true
     do throws(TraceError) { _ = try registers(of: thread) } catch .unsupportedMachine { isSupported = false }

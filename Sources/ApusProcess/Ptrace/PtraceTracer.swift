@@ -22,19 +22,11 @@ package final class PtraceTracer: ProcessTracer {
   var memories: [ProcessID: ProcessMemory] = [:]
   /// Events that have been taken from the kernel and not been told yet.
   var ready: [TraceEvent] = []
-  /// New tasks that stopped before their parent's event came.
-  var held: Set<ThreadID> = []
-  /// New tasks of which the parent's event has come, but not their own first stop.
-  var announced: [ThreadID: Announcement] = [:]
+  /// New tasks that have not been told of.
+  var births = Births()
 
   /// For tests of what a death of ours leaves behind: called after each step of a remote call; a throw ends it there.
   package var afterCallStep: ((RemoteCallStep) throws(TraceError) -> Void)?
-
-  struct Announcement {
-    var parent: ThreadID
-    var process: ProcessID
-    var birth: TraceEvent.Birth
-  }
 
   /// The room for gate code, in bytes.
   package static let gateSize = 16
@@ -62,7 +54,7 @@ package final class PtraceTracer: ProcessTracer {
   deinit { apus_child_events_unregister(childEvents.rawValue) }
 
   package var architecture: Architecture { machine.layout.architecture }
-  package var isEmpty: Bool { records.isEmpty && ready.isEmpty && held.isEmpty && announced.isEmpty }
+  package var isEmpty: Bool { records.isEmpty && ready.isEmpty && births.isEmpty }
 
   /// The code of a gate, for whoever puts one into an arena.
   package var gateCode: [UInt8] { machine.gateCode }

@@ -22,6 +22,7 @@ enum {
   APUS_SYS_eventfd2 = SYS_eventfd2,
   APUS_SYS_exit_group = SYS_exit_group,
   APUS_SYS_fcntl = SYS_fcntl,
+  APUS_SYS_flock = SYS_flock,
   APUS_SYS_fstat = SYS_fstat,
   APUS_SYS_ftruncate = SYS_ftruncate,
   APUS_SYS_getsockopt = SYS_getsockopt,
