@@ -12,10 +12,6 @@ extension PtraceTracer {
       // All that there is: the kernel looks through its list from the same end each time, so a thread that stops often
       // would hide the others for ever.
       while let (thread, status) = try collect() { try accept(thread, status) }
-      // Those whose creator's end has been heard of before their own first stop.
-      if ready.isEmpty, !births.held.isEmpty, !records.values.contains(where: { $0.state != .ended }) {
-        releaseHeld()
-      }
       if !ready.isEmpty { continue }
       if isEmpty { return nil }
       var rest: Int?
@@ -99,6 +95,7 @@ extension PtraceTracer {
   func accept(_ thread: ThreadID, _ status: Int32) throws(TraceError) {
     do throws(TraceError) {
       try interpret(thread, WaitStatus(status))
+      release(after: thread)
     } catch .gone {
       // Killed while we looked at it: the next status says so.
       records[thread]?.state = .running
@@ -148,10 +145,8 @@ extension PtraceTracer {
       stopped(thread, .exiting)
       let code = Int32(truncatingIfNeeded: try eventMessage(of: thread))
       tell(thread, .exiting(Termination(waitStatus: code)))
-      releaseHeld(endOf: thread)
     case .ended(let status):
       tell(thread, .exited(status))
-      releaseHeld(endOf: thread)
       records[thread]?.state = .ended
       _ = births.take(thread)
     }
@@ -159,19 +154,31 @@ extension PtraceTracer {
 
   /// A task that we have not heard of stops for the first time: it is told of after its parent's event.
   private func newborn(_ thread: ThreadID) {
-    if let known = births.stopped(thread) { born(thread, known) }
+    let running = records.lazy.filter { $0.value.state == .running }.map(\.key)
+    if let known = births.stopped(thread, running: running) { born(thread, known) }
   }
 
   private func announce(
     _ child: ThreadID, parent: ThreadID, _ birth: TraceEvent.Birth
   ) throws(TraceError) {
-    if records[child] != nil { return }  // adopted before
-    let parentProcess = records[parent]?.process ?? parent
-    // clone(2) may have made a process, too.
-    let found = processOf(child)
-    let process = birth == .clone ? found ?? parentProcess : child
-    let known = Births.Announcement(parent: parent, process: process, birth: birth)
-    if births.told(child, known, exists: found != nil) { born(child, known) }
+    let isThere = try exists(child)
+    // Adopted before; unless that one has ended, and the number has come round.
+    if let record = records[child], record.state != .ended || !isThere { return }
+    let known = Births.Announcement(
+      parent: parent,
+      process: processOf(child) ?? (birth == .clone ? records[parent]?.process ?? parent : child),
+      birth: birth)
+    if births.told(child, known, exists: isThere) { born(child, known) }
+  }
+
+  /// Whether we have a task of that number: it has not ended, or its end has not been collected. (What /proc says may depend on
+  /// how it is mounted, and on what the task has forbidden.)
+  private func exists(_ task: ThreadID) throws(TraceError) -> Bool {
+    let options = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | 0x4000_0000 | 0x2000_0000  // __WALL, __WNOTHREAD
+    let result = Kernel.raw(APUS_SYS_waitid, Int(P_PID.rawValue), Int(task), 0, Int(options), 0)
+    if result >= 0 { return true }
+    if result == -Int(ECHILD) { return false }
+    throw .system(SystemError(call: "waitid", errno: Errno(rawValue: Int32(clamping: -result))))
   }
 
   private func born(_ thread: ThreadID, _ known: Births.Announcement) {
@@ -179,12 +186,13 @@ extension PtraceTracer {
     tell(thread, .born(parent: known.parent, known.birth))
   }
 
-  /// Tells of what is held and will not be told of by its creator; see ``Births/release(endOf:executed:records:status:)``.
-  private func releaseHeld(endOf ending: ThreadID? = nil, executed: ProcessID? = nil) {
-    let released = births.release(endOf: ending, executed: executed, records: records) { child in
-      do throws(SystemError) { return try ProcessStatus.read(process: child) } catch { return nil }
+  /// Tells of what nobody is left to tell of, now that a thread has been heard of.
+  private func release(after thread: ThreadID) {
+    for child in births.heard(of: thread) {
+      let status: ProcessStatus?
+      do throws(SystemError) { status = try ProcessStatus.read(process: child) } catch { status = nil }
+      born(child, Births.Announcement(released: child, by: thread, status: status))
     }
-    for (child, known) in released { born(child, known) }
   }
 
   /// A task of which something other than its first stop is heard first: it was killed before that, or its parent was
@@ -204,9 +212,9 @@ extension PtraceTracer {
     {
       records[other] = nil
       ready.removeAll { $0.thread == other }
+      release(after: other)
     }
     records[thread] = ThreadRecord(process: thread, state: .stopped(.executed))
-    releaseHeld(executed: thread)
     memories[thread] = nil
     var isSupported = true
     do throws(TraceError) { _ = try registers(of: thread) } catch .unsupportedMachine { isSupported = false }

@@ -59,6 +59,7 @@ enum {
   APUS_SYS_unlinkat = SYS_unlinkat,
   APUS_SYS_renameat2 = SYS_renameat2,
   APUS_SYS_wait4 = SYS_wait4,
+  APUS_SYS_waitid = SYS_waitid,
   APUS_SYS_write = SYS_write,
   APUS_SYS_writev = SYS_writev,
 };
