@@ -35,7 +35,6 @@ import Testing
   private struct World {
     let isFork: Bool
     let creator: ThreadID
-    var other: ThreadID { creator == main ? worker : main }
     /// What may be told now.
     var pending: Set<Word> = [.firstStop, .created]
     var births = Births()
