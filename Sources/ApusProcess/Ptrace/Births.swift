@@ -11,6 +11,7 @@ internal import ApusSystem
 /// 4. A creator that is killed before its stop (with its process, or by another thread's exec) never tells. Whoever is heard of otherwise,
 ///    or is gone, was not the creator, or will not tell; when nobody is left, the task is released: born with what /proc says of it. No sooner:
 ///    a task that is told of early runs, and may have ended before its creator's stop comes, which would then announce it for ever.
+///    (A task that stops only after the exec that has ended its creator waits for the new program's next stop, which may be late.)
 /// 5. A task that is killed before its first stop is taken as it is. What its creator says after its end is of no consequence.
 struct Births {
   /// Who made a task.
