@@ -196,11 +196,42 @@ def slices(tools, count, quick):
         return [float(line.split()[0]) for line in lines if line]
 
     heading(f"fib({number}), ns a call, {count * repeats} slices of half a millisecond: the quietest twentieth, and the middle")
-    times = {mode: sum(values, []) for mode, values in rounds(count, modes, measure, tools.forget).items()}
+    quietest(rounds(count, modes, measure, tools.forget))
+
+
+def quietest(got):
+    """A table of slices' times of a call, as `rounds` gives them."""
+    times = {mode: sum(values, []) for mode, values in got.items()}
     quiet = {mode: statistics.quantiles(values, n=20)[0] for mode, values in times.items()}
     middle = {mode: median(values) for mode, values in times.items()}
     table([(m, *(f"{t[m]:.2f}" for t in (quiet, middle)), *(f"{t[m] - t['untraced']:.2f}" for t in (quiet, middle)))
-           for m in modes], ["quiet", "middle", "above, quiet", "above, middle"])
+           for m in times], ["quiet", "middle", "above, quiet", "above, middle"])
+
+
+def lua_slices(tools, count, strings, runs):
+    """The same for Lua: the script runs again and again, with `strings` strings."""
+    program = run([os.path.join(ROOT, "Tools", "workload.sh"), "lua"])[0].split()[-1]
+    script = os.path.join(ROOT, "Tools", "workloads", "strings.lua")
+    modes = {
+        "untraced": [],
+        "count": tools.record("slices", "--level", "count"),
+        "graph, untimed": tools.record("slices", "--no-time"),
+        "graph, timed": tools.record("slices"),
+    }
+
+    def calls(number):
+        run([*modes["count"], program, os.path.join(HERE, "slices.lua"), script, str(strings), str(number)])
+        return tools.info("slices")["calls"]
+
+    a_slice = (calls(4) - calls(2)) / 2
+
+    def measure(mode, prefix):
+        _, errors, _ = run([*prefix, program, os.path.join(HERE, "slices.lua"), script, str(strings), str(runs)])
+        return [float(line.split()[1]) / a_slice for line in errors.splitlines() if line.startswith("slice ")]
+
+    heading(f"lua5.4, {os.path.basename(script)}, {strings:,} strings ({a_slice / 1e6:.1f} million calls), ns a call,"
+            f" {count * runs} runs: the quietest twentieth, and the middle")
+    quietest(rounds(count, modes, measure, tools.forget))
 
 
 def lua(tools, targets, count, quick, clock):
@@ -370,6 +401,9 @@ def main():
     clock = fib(tools, targets, count, options.quick)
     slices(tools, count, options.quick)
     lua(tools, targets, count, options.quick, clock)
+    # What fits in the processor's own caches, and what does not.
+    lua_slices(tools, count, 5000, 12 if options.quick else 40)
+    lua_slices(tools, count, 60000, 4 if options.quick else 10)
     sqlite(tools, targets)
     memory(tools, targets, options.quick)
     tail_calls(tools, options.quick)

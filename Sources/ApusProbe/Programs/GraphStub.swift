@@ -72,11 +72,12 @@ extension ProbeProgram {
     if environment.isTimed {
       b.stampedWord(.v2, low: b.word(.entry, function), environment, scratch: .v0)
       b.store(.v3, 0, .v2)
+      // Only here: events without times come so fast that the processor has seen what is next.
+      b.emit(.prefetchForStore(ProbeAddress(.v3, 1024)))
       b.emit(.frameAddress(.v2))
     } else {
       b.storeWord(.v3, 0, .entry, function, scratch: .v0)
     }
-    b.emit(.prefetchForStore(ProbeAddress(.v3, 1024)))
     b.deepen(.v0, by: 1, environment)
     b.add(.v3, .immediate(8))
     b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v3))

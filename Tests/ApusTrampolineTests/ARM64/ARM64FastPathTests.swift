@@ -25,7 +25,7 @@ struct ARM64FastPathTests {
     Case(
       name: "graph, untimed",
       program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
-      before: 50, after: 43),
+      before: 49, after: 43),
     Case(
       name: "graph, timed", program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
       isTimed: true, before: 54, after: 50),
@@ -35,7 +35,7 @@ struct ARM64FastPathTests {
       before: 40),
     Case(
       name: "graph, shared, untimed",
-      program: { .graphStub(function: shared, options: .init(), environment: $0) }, before: 55, after: 43),
+      program: { .graphStub(function: shared, options: .init(), environment: $0) }, before: 54, after: 43),
     Case(
       name: "graph, shared, timed",
       program: { .graphStub(function: shared, options: .init(), environment: $0) }, isTimed: true,

@@ -25,7 +25,7 @@ struct PPC64LEFastPathTests {
     Case(
       name: "graph, untimed",
       program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
-      before: 63, after: 55),
+      before: 61, after: 55),
     Case(
       name: "graph, timed", program: { .graphStub(function: .one(1000), options: .init(), environment: $0) },
       isTimed: true, before: 66, after: 62),
