@@ -43,14 +43,15 @@ extension PtraceTracer {
     } catch { throw .system(error) }
   }
 
+  /// Options of wait: of all tasks (`__WALL`) that this thread itself traces (`__WNOTHREAD`).
+  private static let ownTasks: Int32 = 0x4000_0000 | 0x2000_0000
+
   /// The next stop or end of a task, of one or (-1) of any that this thread has; nil when there is none now.
   func collect(_ thread: ThreadID = -1) throws(TraceError) -> (ThreadID, Int32)? {
     var status: Int32 = 0
-    let all = 0x4000_0000  // __WALL
-    let own = 0x2000_0000  // __WNOTHREAD
     let result = unsafe withUnsafeMutableBytes(of: &status) {
       Kernel.raw(
-        APUS_SYS_wait4, Int(thread), Int(bitPattern: $0.baseAddress), all | own | Int(WNOHANG), 0)
+        APUS_SYS_wait4, Int(thread), Int(bitPattern: $0.baseAddress), Int(WNOHANG | Self.ownTasks), 0)
     }
     if result > 0 { return (ThreadID(truncatingIfNeeded: result), status) }
     if result == 0 || result == -Int(ECHILD) { return nil }
@@ -174,7 +175,7 @@ extension PtraceTracer {
   /// Whether we have a task of that number: it has not ended, or its end has not been collected. (What /proc says may depend on
   /// how it is mounted, and on what the task has forbidden.)
   private func exists(_ task: ThreadID) throws(TraceError) -> Bool {
-    let options = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | 0x4000_0000 | 0x2000_0000  // __WALL, __WNOTHREAD
+    let options = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | Self.ownTasks
     let result = Kernel.raw(APUS_SYS_waitid, Int(P_PID.rawValue), Int(task), 0, Int(options), 0)
     if result >= 0 { return true }
     if result == -Int(ECHILD) { return false }
