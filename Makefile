@@ -111,7 +111,7 @@ cve-effects:
 	@$(STEP) "Redis' fixes against the tests that came with them" python3 $(PATCHES)/effects.py
 
 fuzz-smoke:
-	@$(STEP) "Fuzzing for half a minute" Fuzz/run.sh --seconds 30 --fresh
+	@$(STEP) "Fuzzing: the ELF and trace readers a minute, packets and patches another" Fuzz/run.sh --seconds 120 --fresh
 
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)

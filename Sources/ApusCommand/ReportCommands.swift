@@ -60,7 +60,7 @@ package struct ReplayCommand: ParsableCommand {
   package init() {}
 
   package func run() throws {
-    let reader = try trace.open()
+    let reader = try trace.open(writesMeanwhile: true)
     var options = ReplayOptions()
     options.format = format == .json ? .json : .text
     options.threads = threads.selection
@@ -144,7 +144,7 @@ package struct ExportCommand: ParsableCommand {
   package init() {}
 
   package func run() throws {
-    let reader = try trace.open()
+    let reader = try trace.open(writesMeanwhile: output == "-")
     let sink: TextSink
     if output == "-" {
       do throws(ReportError) { sink = try standardOutput() } catch { throw CommandFailure("\(error)") }

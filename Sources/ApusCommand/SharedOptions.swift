@@ -5,6 +5,7 @@ internal import ApusSystem
 internal import ApusTraceFile
 package import ArgumentParser
 internal import Glibc
+internal import Synchronization
 
 /// The trace that a command reads.
 package struct TraceArgument: ParsableArguments {
@@ -13,8 +14,24 @@ package struct TraceArgument: ParsableArguments {
 
   package init() {}
 
-  func open() throws -> TraceReader {
-    do throws(TraceReadError) { return try TraceReader(path: file) } catch {
+  /// Opens it. How far a long reading is, is shown on a terminal.
+  ///
+  /// - Parameter writesMeanwhile: the standard output is written while events are read: if that is a terminal too, it shows enough.
+  func open(writesMeanwhile: Bool = false) throws -> TraceReader {
+    let line = Mutex(ProgressLine())
+    let name = file
+    let isShown = Terminal.error.isTerminal && !(writesMeanwhile && Terminal.output.isTerminal)
+    let progress: TraceReader.Progress = { done, total in
+      line.withLock {
+        if done < total {
+          $0.update("reading \(name): \(done * 100 / total) %")
+        } else {
+          $0.finish()
+        }
+      }
+    }
+    do throws(TraceReadError) { return try TraceReader(path: file, progress: isShown ? progress : nil) } catch
+    {
       throw CommandFailure("\(error)")
     }
   }

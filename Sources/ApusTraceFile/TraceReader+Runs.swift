@@ -37,6 +37,14 @@ extension TraceReader {
     var chosen = chunks
     if let threads { chosen = chosen.filter { threads.contains($0.header.thread) } }
     if !registers { for index in chosen.indices { chosen[index].registers = nil } }
+    let total = chosen.reduce(UInt64(0)) { $0 + UInt64($1.header.events) }
+    var done: UInt64 = 0
+    func take(_ run: EventRun) throws(Failure) {
+      try body(run)
+      done += unsafe UInt64(run.events.count)
+      progress?(done, total)
+    }
+    defer { progress?(total, total) }
     let scale = inTicks ? nil : clock.scale
     let severalThreads = Set(chosen.map { $0.header.thread }).count > 1
     let byTime: Bool
@@ -55,7 +63,7 @@ extension TraceReader {
     }
     if byTime {
       var merger = EventMerger(chosen, file: file, scale: scale)
-      return try merger.forEachRun(body)
+      return try merger.forEachRun(take)
     }
     var left: [UInt32: Int] = [:]
     for chunk in chosen { left[chunk.header.thread, default: 0] += 1 }
@@ -70,7 +78,7 @@ extension TraceReader {
       let run = unsafe EventRun(
         thread: header.thread, process: header.process, flags: header.flags, isLast: rest == 0,
         registers: chunk.registers, events: chunk.events)
-      try body(run)
+      try take(run)
     }
     return nil
   }

@@ -39,11 +39,19 @@ package final class TraceReader: Sendable {
   /// The end mark was found, and nothing is damaged: the trace is whole.
   package let isComplete: Bool
 
-  let file: InputFile
+  /// Told how far a reading of the events is.
+  package typealias Progress = @Sendable (_ done: UInt64, _ total: UInt64) -> Void
 
-  /// Opens and indexes a file. With `resynchronise`, whole chunks behind damage are used as well.
-  package init(path: String, resynchronise: Bool = false) throws(TraceReadError) {
+  let file: InputFile
+  let progress: Progress?
+
+  /// Opens and indexes a file. With `resynchronise`, whole chunks behind damage are used as well. `progress` is called
+  /// while events are read, with two equal numbers at the end of each reading.
+  package init(
+    path: String, resynchronise: Bool = false, progress: Progress? = nil
+  ) throws(TraceReadError) {
     self.path = path
+    self.progress = progress
     do {
       file = try InputFile(opening: path)
       fileSize = try file.size()

@@ -4,7 +4,9 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
+import time
 import xml.etree.ElementTree
 
 from command import check, equal
@@ -207,6 +209,41 @@ def on_a_terminal(arguments, environment):
     os.close(ours)
     process.wait(20)
     return out
+
+
+def peak_memory(command):
+    """MiB at the most of a command whose output nobody wants."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    equal(process.returncode, 0, " ".join(command))
+    return usage.ru_maxrss / 1024
+
+
+def test_views_need_no_more_memory_for_more_calls(bench):
+    few, many = (bench.record([], "many", str(count), status=3).path for count in (250_000, 4_000_000))
+    for command in (["report"], ["replay", "--format", "json"], ["graph"], ["info"],
+                    *(["export", "--format", form, "-o", "-"] for form in ("collapsed", "flamegraph", "chrome", "perfetto"))):
+        little, much = (peak_memory([bench.apus, command[0], trace, *command[1:]]) for trace in (few, many))
+        # All events of the larger one take 256 MiB.
+        check(much < little + 32, command, f"{little:.0f} MiB for few calls, {much:.0f} for many")
+
+
+def test_progress_is_shown_on_a_terminal_only(bench):
+    trace = bench.record([], "many", "4000000", status=3).path
+    for command in (["replay", trace, "--format", "json"], ["export", trace, "--format", "chrome", "-o", f"{trace}.json"]):
+        ours, theirs = pty.openpty()
+        start = time.monotonic()
+        process = subprocess.Popen([bench.apus, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+        process.wait(60)
+        spent = time.monotonic() - start
+        os.close(theirs)
+        shown = os.read(ours, 65536) if select.select([ours], [], [], 0)[0] else b""
+        os.close(ours)
+        check(re.search(rb"reading .*: \d+ %", shown) or spent < 1.5, command, f"{spent:.1f} s without a word", shown)
+        check(not shown or shown.endswith(b"\r\x1b[K"), command, "left a line:", shown[-80:])
+    run = bench.run("replay", trace, "--format", "json").expect(0)
+    equal(run.err, "", "in a pipe")
 
 
 def test_colours(bench):

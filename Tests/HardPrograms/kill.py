@@ -5,12 +5,14 @@
 
 The program (cpu_threads: three threads that only call) writes its process id and its result to files, and outlives apus,
 its parent. Half the runs use --on-full wait, half drop; the buffers are small, so that under wait a writer is blocked most
-of the time. A third of the kills fall into start-up, the rest anywhere in the run, whose length is measured first; the
-moments come from a seeded generator. Each run is reported if it fails; the closing line is "N passed, N failed".
+of the time: the run that is not killed must say so. A third of the kills fall into start-up, the rest anywhere in the run, whose length is measured first; the
+moments come from a seeded generator. Half of all kills at least must meet a program that has not finished. Each run is reported if
+it fails; the closing line is "N passed, N failed".
 """
 
 import argparse
 import ctypes
+import json
 import os
 import random
 import shutil
@@ -24,6 +26,8 @@ sys.dont_write_bytecode = True
 import programs  # noqa: E402
 
 BUFFER = "64K"
+# Of three writers, in ten million calls that fill the buffer 2,500 times.
+MANY_WAITS = 100
 
 
 def process_state(pid):
@@ -173,7 +177,7 @@ def main():
         sys.exit(f"the program failed untraced: status {untraced.status}")
     expected = untraced.output.decode()
     chance = random.Random(options.seed)
-    passed = failed = before_start = 0
+    passed = failed = before_start = effective = 0
 
     # How long a recorded run takes, and how long apus needs until the program runs, for each policy.
     lengths = {}
@@ -193,7 +197,12 @@ def main():
             if process.returncode != 0 or open(run.result).read() != expected:
                 sys.exit(f"apus record --on-full {policy}: status {process.returncode}\n{errors.decode(errors='replace')}")
             lengths[policy] = (started, time.monotonic() - begin)
-            print(f"{policy}: the program runs after {started * 1000:.0f} ms, all ends after {lengths[policy][1]:.2f} s")
+            info = programs.run([apus, "info", run.trace, "--format", "json"], 60)
+            waits = json.loads(info.output)["slow_paths"]["waits"]
+            if policy == "wait" and waits < MANY_WAITS:
+                sys.exit(f"writers waited for room {waits} times only: no kill is likely to meet one")
+            print(f"{policy}: the program runs after {started * 1000:.0f} ms, all ends after {lengths[policy][1]:.2f} s;"
+                  f" writers waited {waits} times")
 
     for time_number in range(options.times):
         policy = ("wait", "drop")[time_number % 2]
@@ -206,6 +215,7 @@ def main():
         time.sleep(max(0.0, begin + delay - time.monotonic()))
         try:
             pid = run.kill()
+            effective += pid is not None and not os.path.exists(run.result)
             problem = wait_for_program(run, pid, expected, options.limit) if pid is not None else None
             before_start += pid is None
         except LeftBehind as left:
@@ -220,7 +230,9 @@ def main():
             failed += 1
             print(f"FAIL kill {time_number} ({policy}, after {delay * 1000:.1f} ms): {problem}", flush=True)
         shutil.rmtree(directory, ignore_errors=True)
-    print(f"{before_start} kills came before there was a program")
+    print(f"{before_start} kills came before there was a program, {effective} before it had finished")
+    if effective < options.times / 2:
+        sys.exit("too few kills met the program")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

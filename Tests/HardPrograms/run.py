@@ -219,7 +219,8 @@ def check(tool, program, level, untraced, cache):
     for stale in (trace, counts_path):
         if os.path.exists(stale):
             os.remove(stale)
-    environment = dict(os.environ, HARD_COUNTS=counts_path)
+    # What a program may grow by, in MiB, if it is about memory.
+    environment = dict(os.environ, HARD_COUNTS=counts_path, HARD_MEMORY="48")
     options = LEVELS[level]
     if level.endswith("-regs"):
         options = [*options, "--regs", program.directive("regs", "*")]
