@@ -72,7 +72,7 @@ extension ProbeProgram {
     if environment.isTimed {
       b.stampedWord(.v2, low: b.word(.entry, function), environment, scratch: .v0)
       b.store(.v3, 0, .v2)
-      // Only here: events without times come so fast that the processor has seen what is next.
+      // Only here: an untimed call was measured to cost more with it (decision 1).
       b.emit(.prefetchForStore(ProbeAddress(.v3, 1024)))
       b.emit(.frameAddress(.v2))
     } else {
