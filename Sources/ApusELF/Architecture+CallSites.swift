@@ -10,42 +10,48 @@ package struct CallSiteNeeds: Sendable, Hashable {
   package var compilers: String
 }
 
+/// What call sites of one architecture look like.
+protocol CallSiteArchitecture {
+  static var needs: CallSiteNeeds { get }
+  /// How many bytes of nops no function begins with unless it was asked to.
+  static var unlistedBytes: Int { get }
+  /// The instructions that an indirect branch may land on; all of one length.
+  static var landingPads: [[UInt8]] { get }
+  /// The instructions that sign the return address.
+  static var returnSigning: [[UInt8]] { get }
+  /// Whether there are nops of several lengths: then behind those of one byte, longer ones are the assembler's padding, and more of them
+  /// may stand at a site than were asked for.
+  static var hasNopsOfSeveralLengths: Bool { get }
+  /// The length of the nop that `bytes` begin with; nil if that is none, or not all there.
+  static func nopLength(_ bytes: ArraySlice<UInt8>) -> Int?
+  /// Where a slot's own nops may end if more of them stand there than were asked for: the first offset above 0 and below `limit` that
+  /// a direct branch in `code`, a function from its slot on, may lead to; nil if none does.
+  static func firstBranchTarget(in code: [UInt8], below limit: Int) -> Int?
+}
+
 extension Architecture {
-  /// What call sites must be like.
-  package var callSiteNeeds: CallSiteNeeds {
+  /// What its call sites look like.
+  var callSites: any CallSiteArchitecture.Type {
     switch self {
-    case .x86_64:
-      CallSiteNeeds(
-        slotBytes: 5, flag: "-fpatchable-function-entry=5", compilers: "gcc 8 or newer, clang 10 or newer")
-    case .arm64:
-      CallSiteNeeds(
-        slotBytes: 4, flag: "-fpatchable-function-entry=2", compilers: "gcc 8 or newer, clang 10 or newer")
-    case .ppc64le:
-      CallSiteNeeds(slotBytes: 4, flag: "-fpatchable-function-entry=2", compilers: "gcc 14 or newer")
+    case .x86_64: X86_64CallSites.self
+    case .arm64: ARM64CallSites.self
+    case .ppc64le: PPC64LECallSites.self
     }
   }
 
-  /// The instructions that an indirect branch may land on; all of one length.
-  var landingPads: [[UInt8]] {
-    switch self {
-    case .x86_64: [[0xf3, 0x0f, 0x1e, 0xfa]]  // endbr64
-    case .arm64: [[0x5f, 0x24, 0x03, 0xd5], [0xdf, 0x24, 0x03, 0xd5]]  // bti c; bti jc
-    case .ppc64le: []
-    }
-  }
+  /// What call sites must be like.
+  package var callSiteNeeds: CallSiteNeeds { callSites.needs }
 
   /// Whether `bytes` are nothing but an instruction that signs the return address, behind a landing pad or not. (Indirect
   /// branches may land on that instruction too.)
   func signsReturnAddress(_ bytes: ArraySlice<UInt8>) -> Bool {
-    guard self == .arm64 else { return false }
     let rest = startsWithLandingPad(bytes) ? bytes.dropFirst(landingPadBytes) : bytes
-    // paciasp; pacibsp
-    return rest.elementsEqual([0x3f, 0x23, 0x03, 0xd5]) || rest.elementsEqual([0x7f, 0x23, 0x03, 0xd5])
+    return callSites.returnSigning.contains { rest.elementsEqual($0) }
   }
 
   /// Whether `bytes` begin with a landing pad of four bytes.
   func startsWithLandingPad(_ bytes: ArraySlice<UInt8>) -> Bool {
-    landingPads.contains { bytes.starts(with: $0) }
+    callSites.landingPads.contains { bytes.starts(with: $0) }
   }
 }
 

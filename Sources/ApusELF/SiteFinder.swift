@@ -71,7 +71,7 @@ struct SiteFinder {
   /// at.
   mutating func addUnlisted() throws(ELFError) {
     let listed = Set(found.map(\.function.start))
-    let needed = max(architecture.callSiteNeeds.slotBytes, architecture == .x86_64 ? 5 : 8)
+    let needed = architecture.callSites.unlistedBytes
     var window = CodeWindow(image)
     for symbol in symbols where symbol.addresses.end > symbol.localEntry && !listed.contains(symbol.address) {
       // What pads a function that is shorter is none of its nops.
@@ -156,7 +156,7 @@ struct SiteFinder {
         window *= 8
         continue
       }
-      if architecture == .x86_64 { run.dropPadding() }
+      if architecture.callSites.hasNopsOfSeveralLengths { run.dropPadding() }
       return (run, bytes)
     }
   }
@@ -178,7 +178,7 @@ struct SiteFinder {
         continue
       }
       var nops = item.nops
-      if architecture == .x86_64, usual < needed, nops.count >= needed {
+      if architecture.callSites.hasNopsOfSeveralLengths, usual < needed, nops.count >= needed {
         // So many nops were perhaps not asked for: the function's own first instruction may be one.
         nops.limit(to: try firstBranchTarget(in: item) ?? nops.count)
       }
@@ -211,23 +211,14 @@ struct SiteFinder {
 
   /// The distance from the slot of the first byte in it (its own first apart) that a direct branch in the
   /// function may lead to; nil if none does.
-  ///
-  /// Every byte is taken for the beginning of an instruction, so no branch is missed, whatever the
-  /// instructions' real boundaries; a false alarm only makes a slot look smaller.
   private mutating func firstBranchTarget(in item: Found) throws(ELFError) -> Int? {
     let slot = item.site.slot
-    let length = UInt64(item.nops.count)
     guard item.function.end > slot else { return nil }
     let size = item.function.end - slot
     // Overlapping functions, which no compiler makes: as if there were a branch to the second byte.
     guard size <= searchBudget else { return 1 }
     searchBudget -= size
     let bytes = try image.bytes(at: slot, upTo: size)
-    var first: UInt64?
-    for (end, displacement) in X86Branches(bytes) {
-      let target = UInt64(end) &+ UInt64(bitPattern: Int64(displacement))
-      if target > 0, target < length { first = min(first ?? target, target) }
-    }
-    return first.map { Int($0) }
+    return architecture.callSites.firstBranchTarget(in: bytes, below: item.nops.count)
   }
 }

@@ -136,7 +136,7 @@ package struct HookSite: Sendable, Hashable {
     case .land:
       let isLedOn = architecture.unwindingHooks.contains(.lookUp)
       let offset = isLedOn ? context?.stackPointer : unwinder.landingOffset
-      return offset.map { .landHook(cfaOffset: $0, distance: architecture.landingDistance) }
+      return offset.map { .landHook(cfaOffset: $0, distance: architecture.prologues.landingDistance) }
     case .lookUp: return context.map { .lookUpHook($0, environment: environment) }
     case .arm: return .armHook(environment: environment)
     // A signed address is not the one that we know, and what we would give back is not signed.

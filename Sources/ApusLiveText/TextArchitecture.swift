@@ -33,6 +33,13 @@ protocol HookPrologues {
   static func locks(_ code: [UInt8]) -> Bool
   /// The place of the word that a function loads from its first argument and returns, if that is all it does.
   static func loadedOffset(_ code: [UInt8]) -> Int32?
+  /// The hooks that lead an unwinder through frames whose return addresses are ours. Where each address stands at its frame
+  /// address, the real ones are put back. Where a body keeps its own in a place of its choice, perhaps signed, only the unwinder
+  /// itself finds it, by its tables, and is then led past ours.
+  static var unwindingHooks: Set<HookSite.Purpose> { get }
+  /// Where the frames end that are left when an unwinder lands, from the landing's stack pointer downwards; see
+  /// ``ProbeProgram/landHook(cfaOffset:distance:)``.
+  static var landingDistance: Int32 { get }
   /// How many bytes at a function's beginning must stay where they are: indirect calls land on them.
   static func landingPad(_ code: [UInt8]) -> (bytes: Int, signsReturnAddress: Bool)
 }

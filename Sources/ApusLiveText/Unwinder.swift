@@ -53,14 +53,6 @@ extension UnwinderContext {
 }
 
 extension Architecture {
-  /// Where the frames end that are left when an unwinder lands, from the landing's stack pointer downwards; see
-  /// ``ProbeProgram/landHook(cfaOffset:distance:)``.
-  var landingDistance: Int32 { self == .x86_64 ? 8 : -1 }
-
-  /// The hooks that lead an unwinder through frames whose return addresses are ours. Where each address stands at its frame
-  /// address, the real ones are put back. Where a body keeps its own in a place of its choice, perhaps signed, only the unwinder
-  /// itself finds it, by its tables, and is then led past ours.
-  package var unwindingHooks: Set<HookSite.Purpose> {
-    self == .x86_64 ? [.disarm, .land] : [.lookUp, .land]
-  }
+  /// The hooks that lead an unwinder through frames whose return addresses are ours.
+  package var unwindingHooks: Set<HookSite.Purpose> { prologues.unwindingHooks }
 }

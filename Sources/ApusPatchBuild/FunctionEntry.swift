@@ -12,9 +12,6 @@ enum FunctionEntry {
   /// It has fewer bytes than a jump.
   case tooSmall(UInt64)
 
-  /// The bytes of a jump.
-  static func jumpSize(_ architecture: Architecture) -> UInt64 { architecture == .x86_64 ? 5 : 4 }
-
   init(_ symbol: LinkedModule.Symbol, _ sites: CallSites?, _ architecture: Architecture) {
     let site = sites?.sites.first { $0.entry == symbol.address }
     if let site, site.modes.contains(.redirect) {
@@ -22,7 +19,7 @@ enum FunctionEntry {
     } else if let refusal = site?.refusal {
       self = .refused("\(refusal)")
     } else {
-      self = symbol.size >= Self.jumpSize(architecture) ? .instructions : .tooSmall(symbol.size)
+      self = symbol.size >= architecture.linkedCode.jumpBytes ? .instructions : .tooSmall(symbol.size)
     }
   }
 }

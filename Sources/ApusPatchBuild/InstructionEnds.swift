@@ -11,16 +11,12 @@ struct InstructionEnds {
   /// For each section, offset of the relocation → bytes from there to the instruction's end.
   private var distances: [[UInt64: Int64]]
 
-  /// Relocations of x86_64 that are relative to their place (its psABI, 4.4.1).
-  private static let relative: Set<UInt32> = [
-    2, 4, 9, 13, 15, 19, 20, 22, 24, 26, 28, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
-  ]
-
   init(_ object: ObjectFile) {
     distances = object.sections.map { _ in [:] }
-    guard object.architecture == .x86_64 else { return }
+    let endRelative = object.architecture.linkedCode.endRelative
+    guard !endRelative.isEmpty else { return }
     for (index, section) in object.sections.enumerated() where section.isCode && section.hasContents {
-      let relative = section.relocations.filter { Self.relative.contains($0.type) }
+      let relative = section.relocations.filter { endRelative.contains($0.type) }
       for relocation in relative { distances[index][relocation.offset] = 4 }
       guard relative.contains(where: { object.symbols[Int($0.symbol)].kind == .section }) else { continue }
       for function in object.symbols where function.section == index && function.isFunction {

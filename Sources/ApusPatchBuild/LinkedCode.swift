@@ -1,8 +1,15 @@
 internal import ApusCore
 
-/// What can be read back of an architecture's code that a linker has put addresses into. What may lead by another way (a GOT, a PLT, a
+/// What is to be known of an architecture's code, and what can be read back of it that a linker has put addresses into. What may lead by another way (a GOT, a PLT, a
 /// veneer) is not looked at.
 protocol LinkedCode {
+  /// The bytes of a jump.
+  static var jumpBytes: UInt64 { get }
+  /// What stands between functions.
+  static var filler: UInt8 { get }
+  /// The relocations whose place, not the end of the instruction that it stands in, their operand is relative to, though the processor
+  /// begins at that end: the difference is in the addend.
+  static var endRelative: Set<UInt32> { get }
   /// What a reference of a function came to be; nil if that cannot be told. What the instruction adds is taken out, as the table of the
   /// object file has it.
   static func address(of reference: Reference, in code: LinkedReferences) -> Address?

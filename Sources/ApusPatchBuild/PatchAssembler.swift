@@ -130,7 +130,7 @@ package struct PatchAssembler {
     let residue = table.atoms[atom].range.lowerBound % alignment
     var offset = sections[section].size
     while offset % alignment != residue { offset += 1 }
-    let filler: UInt8 = sections[section].isCode && architecture == .x86_64 ? 0xcc : 0
+    let filler: UInt8 = sections[section].isCode ? architecture.linkedCode.filler : 0
     if let bytes = table.bytes(of: atom) {
       sections[section].bytes += [UInt8](
         repeating: filler, count: Int(offset) - sections[section].bytes.count)

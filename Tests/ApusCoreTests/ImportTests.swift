@@ -15,7 +15,7 @@ import Testing
   static let architectures = ["X86_64", "ARM64", "PPC64LE"]
   /// Files outside of an architecture's folder that may name its types: each takes its choice by an `Architecture`.
   static let choices: Set = [
-    "ApusELF/SiteFinder.swift", "ApusELF/X86Branches.swift", "ApusLiveText/TextArchitecture.swift",
+    "ApusELF/Architecture+CallSites.swift", "ApusLiveText/TextArchitecture.swift",
     "ApusISA/RegisterFileLayout.swift", "ApusISA/InstructionLengths.swift", "ApusISA/CallFrameColumns.swift",
     "ApusISA/RelaxedCode.swift", "ApusPatchBuild/LinkedCode.swift",
     "ApusPatchObject/Linker/LinkArchitecture.swift",
@@ -139,6 +139,9 @@ import Testing
       let name = file.path.split(separator: "/").last ?? ""
       if name.contains(/X86|ARM64|PPC64/), !Self.choices.contains(file.path) {
         Issue.record("Sources/\(file.path) belongs in the folder of its architecture")
+      }
+      for (number, line) in file.lines.enumerated() where line.contains(/[!=]= (?:Architecture)?\.x86_64\b/) {
+        Issue.record("Sources/\(file.path):\(number + 1): what x86_64 alone has belongs in its folder")
       }
       if Self.choices.contains(file.path) { continue }
       for (number, line) in file.lines.enumerated() {

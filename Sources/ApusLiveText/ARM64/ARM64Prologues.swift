@@ -1,6 +1,8 @@
 internal import ApusISA
 
 enum ARM64Prologues: HookPrologues {
+  static let unwindingHooks: Set<HookSite.Purpose> = [.lookUp, .land]
+  static let landingDistance: Int32 = -1
   static let lockOnFault: [UInt8] = [0x00, 0x00, 0x1e, 0x32]  // orr w0, w0, #4
 
   static func locks(_ code: [UInt8]) -> Bool {

@@ -1,4 +1,6 @@
 enum PPC64LEPrologues: HookPrologues {
+  static let unwindingHooks: Set<HookSite.Purpose> = [.lookUp, .land]
+  static let landingDistance: Int32 = -1
   static let lockOnFault: [UInt8] = [0x04, 0x00, 0x63, 0x60]  // ori r3, r3, 4
 
   static func locks(_ code: [UInt8]) -> Bool {

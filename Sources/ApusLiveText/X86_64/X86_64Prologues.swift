@@ -1,4 +1,6 @@
 enum X86_64Prologues: HookPrologues {
+  static let unwindingHooks: Set<HookSite.Purpose> = [.disarm, .land]
+  static let landingDistance: Int32 = 8
   static let lockOnFault: [UInt8] = [0x83, 0xcf, 0x04]  // or edi, 4
 
   static func locks(_ code: [UInt8]) -> Bool {

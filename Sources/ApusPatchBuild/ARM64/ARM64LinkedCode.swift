@@ -2,6 +2,10 @@ internal import ApusCore
 
 /// Calls and jumps, and what `adrp` and `add` make. (ELF for the Arm 64-bit architecture, 5.7.)
 enum ARM64LinkedCode: LinkedCode {
+  static let jumpBytes: UInt64 = 4
+  static let filler: UInt8 = 0
+  static let endRelative: Set<UInt32> = []
+
   static func address(of reference: Reference, in code: LinkedReferences) -> Address? {
     guard let word = code.word(at: reference) else { return nil }
     let place = code.start &+ reference.place

@@ -4,6 +4,13 @@ internal import ApusPatchObject
 
 /// Plain references. (Psabi, table 4.10.)
 enum X86_64LinkedCode: LinkedCode {
+  static let jumpBytes: UInt64 = 5
+  static let filler: UInt8 = 0xcc  // int3
+  /// (psABI, 4.4.1.)
+  static let endRelative: Set<UInt32> = [
+    2, 4, 9, 13, 15, 19, 20, 22, 24, 26, 28, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+  ]
+
   static func address(of reference: Reference, in code: LinkedReferences) -> Address? {
     guard let word = code.word(at: reference) else { return nil }
     let signed = signed(word, bits: 32)

@@ -4,7 +4,12 @@ package import ApusISA
 extension Architecture {
   /// Whether ``ProbeInstruction/threadPointer(_:)`` is the word that the thread pointer points to, which is itself in every C
   /// library, or (elsewhere) the register.
-  package var keepsThreadPointerInMemory: Bool { self == .x86_64 }
+  package var keepsThreadPointerInMemory: Bool {
+    switch self {
+    case .x86_64: true
+    case .arm64, .ppc64le: false
+    }
+  }
 }
 
 /// Where everything stands that trampolines share with each other and with `apus`: one table, used by the

@@ -1,6 +1,6 @@
 /// Every place in x86_64 code that could be a direct jump, if an instruction began there: `jmp`, `jcc`,
 /// `loop` and `jrcxz` with displacements of one byte or four.
-struct X86Branches: Sequence, IteratorProtocol {
+struct X86_64Branches: Sequence, IteratorProtocol {
   private let bytes: [UInt8]
   private var at = 0
 
