@@ -237,7 +237,8 @@ def lua_slices(tools, count, strings, runs):
 def lua(tools, targets, count, quick, clock):
     program = run([os.path.join(ROOT, "Tools", "workload.sh"), "lua"])[0].split()[-1]
     script = os.path.join(ROOT, "Tools", "workloads", "strings.lua")
-    command = [program, os.path.join(HERE, "timed.lua"), script, *(["50000"] if quick else [])]
+    warm = "20000"
+    command = [program, os.path.join(HERE, "timed.lua"), script, warm, *(["50000"] if quick else [])]
     modes = {
         "untraced": [],
         "count": tools.record("lua-count", "--level", "count"),
@@ -255,7 +256,9 @@ def lua(tools, targets, count, quick, clock):
             raise Failure(f"{mode}: the script did not say its processor time\n{errors}")
         return float(marked[-1])
 
-    heading(f"lua5.4, {os.path.basename(script)}, default buffers, lossless, {count} rounds")
+    run([*modes["count"], *command[:4], warm])
+    warming = tools.info("lua-count")["calls"] // 2
+    heading(f"lua5.4, {os.path.basename(script)}, default buffers, lossless, warmed up, {count} rounds")
     got = rounds(count, modes, measure, tools.forget)
     info = tools.info("lua")
     calls = info["calls"]
@@ -263,7 +266,7 @@ def lua(tools, targets, count, quick, clock):
         raise Failure(f"lua: {info['lost']} calls lost")
 
     def a_call(mode):
-        return above(got, mode) / calls * 1e9
+        return above(got, mode) / (calls - warming) * 1e9
 
     rows = [(m, f"{median(v):.2f} s", f"{median(walls[m]):.2f} s", f"{a_call(m):.2f}",
              f"{above(walls, m) / calls * 1e9:.2f}") for m, v in got.items()]

@@ -312,3 +312,20 @@ def test_completion_scripts(bench):
         check("record" in script and "min-duration" in script, shell)
         if shell == "bash":
             equal(subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode, 0, "bash -n")
+
+
+def test_manual_pages(bench):
+    # What the argument parser's plugin makes `make man` of: every command and option, each with a word on it.
+    def look(command, name):
+        check(command.get("abstract"), name, "has no abstract")
+        for argument in command.get("arguments", []):
+            what = argument.get("valueName") or argument["kind"]
+            check(argument.get("abstract") or not argument["shouldDisplay"], name, what, "is not explained")
+        for inner in command.get("subcommands", []):
+            if inner["commandName"] != "help":
+                look(inner, name + " " + inner["commandName"])
+
+    top = json.loads(bench.run("--experimental-dump-help").expect(0).out)["command"]
+    names = {command["commandName"] for command in top["subcommands"]}
+    check({"record", "report", "replay", "graph", "export", "info", "sites", "doctor"} <= names, names)
+    look(top, "apus")

@@ -25,7 +25,7 @@ public func fuzzTrace(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
 private func report(_ reader: TraceReader, _ choice: UInt8) throws {
   let names = Demangler()
   let null = try TextSink(creating: "/dev/null")
-  switch choice % 8 {
+  switch choice % 9 {
   case 0: _ = try SummaryReport.write(reader, SummaryOptions(), demangler: names, to: null)
   case 1: _ = try ReplayReport.write(reader, ReplayOptions(), demangler: names, to: null)
   case 2:
@@ -35,7 +35,8 @@ private func report(_ reader: TraceReader, _ choice: UInt8) throws {
   case 3: _ = try GraphReport.write(reader, GraphOptions(), demangler: names, to: null)
   case 4: try InfoReport.write(reader, InfoOptions(), demangler: names, to: null)
   case 5: _ = try FlameGraphExport.write(reader, threads: ThreadSelection(), demangler: names, to: null)
-  case 6: _ = try PerfettoExport.write(reader, threads: ThreadSelection(), demangler: names, to: null)
+  case 6: _ = try CollapsedExport.write(reader, threads: ThreadSelection(), demangler: names, to: null)
+  case 7: _ = try PerfettoExport.write(reader, threads: ThreadSelection(), demangler: names, to: null)
   default: _ = try ChromeExport.write(reader, threads: ThreadSelection(), demangler: names, to: null)
   }
 }
