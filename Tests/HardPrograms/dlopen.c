@@ -3,7 +3,7 @@
 // build: gcc -O2 -pthread
 // also[clang]: clang -O2 -pthread
 // counts: listed
-// opens: libplugin_a.so libplugin_b.so
+// opens: libplugin_a.so=40 libplugin_b.so=20
 // calls: main=1 use=60 callback=600 plugin=120 made=60 gone=60 recurse=660
 // Libraries opened and closed again and again, while another thread calls: their constructors are traced before they
 // run, what stood at their addresses is forgotten, the same library may come back elsewhere, another one there.

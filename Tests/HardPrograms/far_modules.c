@@ -4,7 +4,7 @@
 // build: gcc -O2 -no-pie -L$OUT -Wl,--no-as-needed -lfar_a
 // also[clang]: clang -O2 -no-pie -L$OUT -Wl,--no-as-needed -lfar_a
 // counts: listed
-// opens: libfar_b.so libfar_c.so
+// opens: libfar_b.so=1 libfar_c.so=1
 // calls: main=1 hop=4100 step=3900 leaf=3900 tail=100
 // Libraries so far from everything else that no branch reaches from one to another, on any architecture: one that is there
 // from the beginning, and two that are opened, of which one goes where what is reserved here leaves room. Calls, calls back and tail

@@ -1,7 +1,7 @@
 // library: libenclosed.so gcc -O2 -shared -fPIC -DPART=1 -Wl,-Ttext-segment=0x500000000000 -Wl,-z,max-page-size=4096
 // build: gcc -O2 -no-pie
 // counts: listed
-// opens: libenclosed.so
+// opens: libenclosed.so=1
 // calls: main=1 near=100 enclosed=any inner=any
 // refused: out-of-reach=2
 // A library around which there is no room for trampolines within branch range: its functions cannot be recorded, which is

@@ -6,7 +6,7 @@ Directives are comment lines at the top of a source:
   // KEY[VARIANT]: VALUE               a directive of that variant alone; [arm64]: of arm64's machine
   // library: NAME COMPILER FLAGS      a shared library from the same source, beside the program
   // may-lose: WHY                     calls that cannot be recorded are counted as lost, under wait too
-  // opens: NAME...                    libraries that the program opens and closes itself
+  // opens: NAME=N ...                 libraries that the program opens and closes itself, and how often
   // args: ARGUMENTS
   // status: N    // status-traced: N
   // counts: callgrind|listed|none     callgrind: every function, by address; listed: `calls` is complete; none: no check;
@@ -84,7 +84,8 @@ class Program:
 
     @property
     def opens(self):
-        return self.directive("opens", "").split()
+        """{name: how often}"""
+        return {name: int(times) for name, times in (word.split("=") for word in self.directive("opens", "").split())}
 
 
 def load(pattern="*"):

@@ -1,7 +1,7 @@
 // library: libplugin.so gcc -O2 -shared -fPIC -DPART
 // build: gcc -O2 -pthread
 // counts: listed
-// opens: libplugin.so
+// opens: libplugin.so=19
 // calls: main=1 tick=own in_tick=own fib=own unit=own plugged=own
 // Libraries with many call sites, opened and closed again and again, so that the tracer must map more memory for them, by remote
 // calls in whichever thread stops first: each has a timer's signals of its own, and stands in trampolines much of the time.

@@ -1,6 +1,6 @@
 // build: gcc -O2 -fpatchable-function-entry=5
 // counts: listed
-// calls: main=1 second=2000
+// calls: main=1 first=any second=2000
 // refused: slot-too-small=1
 // Two call sites with nops in common, as if of a function with two entries: the first one's end where the second's begin, and
 // are too few; control also falls through from the first function into the second's site.
