@@ -5,6 +5,7 @@ import ApusProbe
 import ApusProcess
 import ApusSystem
 import Glibc
+import TestSupport
 import Testing
 
 /// A command that failed where it must not.
@@ -116,4 +117,4 @@ struct Laboratory {
 }
 
 /// Suites that launch programs run one after the other.
-@Suite(.serialized) struct LaunchingTests {}
+@Suite(.serialized, .holdsProcesses, .timeLimit(.minutes(10))) struct LaunchingTests {}

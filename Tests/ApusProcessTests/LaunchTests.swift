@@ -2,6 +2,7 @@ import ApusCore
 import ApusProcess
 import ApusSystem
 import Glibc
+import TestSupport
 import Testing
 
 extension PtraceTests {
@@ -189,4 +190,4 @@ extension PtraceTests {
 }
 
 /// Everything that traces, one after the other: two tracers at once starve each other on a small machine.
-@Suite(.serialized) struct PtraceTests {}
+@Suite(.serialized, .holdsProcesses, .timeLimit(.minutes(10))) struct PtraceTests {}

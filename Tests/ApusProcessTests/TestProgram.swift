@@ -80,9 +80,19 @@ enum Child {
     return child
   }
 
+  /// A child's wait status; one that does not end within a minute is killed.
   static func wait(_ child: Int32) -> Int32 {
     var status: Int32 = 0
-    while unsafe waitpid(child, &status, 0) < 0 && errno == EINTR {}
+    let deadline = ContinuousClock.now + .seconds(60)
+    while unsafe waitpid(child, &status, WNOHANG) == 0 {
+      if ContinuousClock.now > deadline {
+        Issue.record("process \(child) does not end")
+        unsafe kill(child, SIGKILL)
+        unsafe waitpid(child, &status, 0)
+        break
+      }
+      usleep(1000)
+    }
     return status
   }
 

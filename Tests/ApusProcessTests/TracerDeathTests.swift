@@ -168,7 +168,7 @@ extension PtraceTests {
       }
     }
 
-    @Test(.enabled(if: Terminal.environment(variable) == nil), .timeLimit(.minutes(5)))
+    @Test(.enabled(if: Terminal.environment(variable) == nil))
     func theProgramOutlivesItsTracer() throws {
       let program = try TestProgram("outliving", Self.program)
       let output = TestProgram.outputPath()

@@ -5,6 +5,7 @@ import ApusProcess
 import ApusSystem
 import ApusTraceFile
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ApusRecord
@@ -177,4 +178,4 @@ final class TemporaryTrace: Sendable {
 }
 
 /// Suites that launch programs run one after the other.
-@Suite(.serialized) struct LaunchingTests {}
+@Suite(.serialized, .holdsProcesses, .timeLimit(.minutes(10))) struct LaunchingTests {}

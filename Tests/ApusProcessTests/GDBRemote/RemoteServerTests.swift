@@ -2,10 +2,11 @@ import ApusCore
 import ApusProcess
 import ApusSystem
 import Glibc
+import TestSupport
 import Testing
 
 /// What servers do that have no target yet, and what is made of servers that talk nonsense.
-@Suite(.serialized) struct RemoteServerTests {
+@Suite(.serialized, .holdsProcesses, .timeLimit(.minutes(10))) struct RemoteServerTests {
   @Test func aProgramIsLaunchedAndAProcessAttachedTo() throws {
     let program = try TestProgram(
       "waits", "#include <unistd.h>\nint main(int c, char **v) { if (c < 3) pause(); return c; }")

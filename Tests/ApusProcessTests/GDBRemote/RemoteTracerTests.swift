@@ -2,10 +2,11 @@ import ApusCore
 import ApusProcess
 import ApusSystem
 import Glibc
+import TestSupport
 import Testing
 
 /// Real servers: gdbserver on this machine, and qemu's user-mode emulator for the two other architectures.
-@Suite(.serialized) struct RemoteTracerTests {
+@Suite(.serialized, .holdsProcesses, .timeLimit(.minutes(10))) struct RemoteTracerTests {
   typealias Kind = RemoteServerProcess.Kind
 
   static let hello = """
