@@ -59,7 +59,7 @@ unit-tests:
 	@$(STEP) "Unit tests" env SWIFT="$(SWIFT)" Tools/unit-tests.sh
 
 hard-programs:
-	@$(STEP) "What the hard programs say of their calls, against callgrind and gcov" python3 $(HARD)/run.py --untraced --jobs 2
+	@$(STEP) "What the hard programs say of their calls, against callgrind and gcov" python3 $(HARD)/run.py --untraced --listed --jobs 2
 	@$(STEP) "Hard programs, untraced and at every level" python3 $(HARD)/run.py --jobs 2 $(APUS)
 
 command-tests:

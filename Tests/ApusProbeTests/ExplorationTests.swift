@@ -14,6 +14,17 @@ extension Scenario: CustomTestStringConvertible {
   }
 
   /// A second injection comes soon after the first. (Between stacks, nesting is exact for one at a time only.)
+  @Test(arguments: Scenarios.all.filter { !$0.waits }) func closePairsLoseNothing(_ scenario: Scenario) throws
+  {
+    var scenario = scenario
+    scenario.stride = 3
+    scenario.pairs = 3
+    scenario.isExact = scenario.isExact && scenario.fibres.isEmpty
+    var explorer = try Explorer(scenario, ProgramSet(scenario))
+    let failure = try explorer.explore()
+    #expect(failure == nil, "\(scenario.name) after \(explorer.runs) runs")
+  }
+
   @Test(arguments: Scenarios.all) func pairsLoseNothing(_ scenario: Scenario) throws {
     var scenario = scenario
     scenario.stride = 29

@@ -2,8 +2,9 @@
 """Runs every hard program untraced and under `apus record` at every level, and compares.
 
   run.py APUS [--only GLOB] [--levels NAME,...] [--jobs N] [--cache DIR]
-  run.py --untraced [--only GLOB] [--jobs N]     without apus: the programs repeat themselves, and the counts stated in
-                                                 them are what callgrind counts
+  run.py --untraced [--listed] [--only GLOB] [--jobs N]     without apus: the programs repeat themselves, and the counts
+                                                 stated in them are what callgrind counts; --listed: only those whose
+                                                 traced counts are not compared with callgrind's by address
 
 Checked for every program and level: the same standard output and exit status as untraced; `info`: no call lost under wait,
 as many sites enabled as `sites` lists, the slow-path counters that the program is about; `report`: the calls of every
@@ -329,6 +330,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("apus", nargs="?", help="the apus executable")
     parser.add_argument("--untraced", action="store_true", help="check the programs themselves, without apus")
+    parser.add_argument("--listed", action="store_true", help="with --untraced: only programs that list their counts")
     parser.add_argument("--only", default="*", metavar="GLOB", help="program names, or NAME[VARIANT]")
     parser.add_argument("--levels", default=",".join(LEVELS), help="default: all of " + ", ".join(LEVELS))
     parser.add_argument("--jobs", type=int, default=1, help="programs at a time (default 1); builds always use all cores")
@@ -341,6 +343,8 @@ def main():
         if level not in LEVELS:
             parser.error(f"no level {level}; there are {', '.join(LEVELS)}")
     chosen = programs.load(options.only)
+    if options.listed:
+        chosen = [program for program in chosen if program.counts == "listed"]
     if not chosen:
         parser.error(f"no program matches {options.only}")
 

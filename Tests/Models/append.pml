@@ -10,13 +10,12 @@
  *     1, 3 Measure, restartable: consumed is read (acquire), and the position. With ROOM places free, one of which is never used,
  *       and nothing owed, the limit is raised: to the end, or to one place below what is not consumed (the end less one
  *       place if that is the start). Then A again.
- *     3 Gap: the stack chunk is owed from here on. The returns that are owed are taken by exchange, while the limit stays 0; if
- *       they have changed, L again. The gap is appended by a range of its own, restartable, which looks at the consumed
- *       place; without room it is owed again (O). L again.
- *     3 Stack: the stack chunk is appended by such a range too, whose last step says that it is owed no more. L again.
+ *     3 Gap, restartable: how many returns are owed is read, and the consumed place; the word is stored. With the step that raises the
+ *       position (committed), they are owed no more, and the stack chunk is. L again, as without room or if none is owed.
+ *     3 Stack, restartable: with returns owed, L again. The same for the stack chunk, which is owed no more then.
  *     4 No room: the event is lost, or the writer waits (A again), by the policy.
  *   O (owe), restartable: the limit becomes 0, then the count of owed returns goes up. In logReturn and leaveFrames, for what
- *     was lost, and where a gap finds no room.
+ *     was lost.
  *   S (logStack), restartable: a stack chunk that was lost is owed: the limit becomes 0, then the chunk's word 1.
  *   R (RingReader): 1 the position is read (acquire). 2 The words up to it are read, or up to the end if it is below what is
  *     consumed; at the end the reader goes on at the start once the position is not at the end any more. 3 Consumed is
@@ -41,11 +40,10 @@
  *   TURN_KEEPS_LIMIT  the limit is not cleared when the position goes back
  *   GAP_LATE          the limit is raised before the gap is logged
  *   GAP_UNCHECKED     the gap is appended without another look at what is consumed
- *   OWED_STORED       what is owed is set to 0 instead of exchanged: a handler's gap is logged twice
- *   OWED_FORGOTTEN    a gap that finds no room is not given back
+ *   GAP_APART         a gap's returns are owed a step longer: a handler's gap says them again
  *   OWED_APART        a return is owed in two steps, the count first: a handler's gap closes its own frame
- *   GIVEN_ALONE       a gap is given back, but the limit stays as a handler has left it (takes three handlers)
  *   GAP_ALONE         a gap does not make the stack chunk owed
+ *   STACK_EARLY       the stack chunk is appended while returns are owed
  *   STACK_FORGOTTEN   a stack chunk that was lost is not owed
  *   NO_RESTART, NO_RESTART_TURN, NO_RESTART_MEASURE, NO_RESTART_GAP
  *                     a handler finds an append (a turn, ...) half done, and that goes on where it was
@@ -59,16 +57,6 @@
  *   WINDOWS         besides: handlers' calls (without handlers: inner ones) are on another stack chunk, logged before and
  *                   after each; every event finds the reader on its chunk, no gap has frames on a chunk that the reader has left
  *   LEAVES          two frames may be left at once, by an event of its own (leaveFrames)
- *   GAP_FIRST       the code does not do it: the range that appends the stack chunk looks whether returns are owed; if so, L again
- *
- * Both hold without handlers. Known and open with one; the runner sees to it that this stays true:
- *   - WINDOWS: between measure and the stack chunk's range, a handler pays the chunk, its return is lost and its own change back
- *     too. The range appends the outer chunk though a return is owed: the gap that follows takes its frames from that
- *     chunk, the handler's stays open. GAP_FIRST helps against this one, but not against the next.
- *   - WINDOWS: a handler's return is owed, and so is the change back. A gap is taken, and before it is appended a second handler
- *     comes, finds no return owed, pays the stack chunk with its own, raises the limit and changes back: the gap follows that.
- *   - STACK_FIRST, for the same reason: the handler that comes between exchange and gap pays the stack chunk before the gap; after
- *     it nothing is owed. On one chunk this does no harm.
  *
  *   WAIT            the policy: wait for room (else: drop)
  *   DEATH           the reader may die at any moment
@@ -94,6 +82,9 @@
 #endif
 #if CALLS + SIGNALS * HANDLED > 7
 #error "the checks have bits for seven calls"
+#endif
+#if defined(NO_RESTART_GAP) || defined(GAP_APART)
+#define KEEPS_GAP
 #endif
 #define WAITING 2  /* stores of one side that may wait */
 #define POSITION PLACES
@@ -161,7 +152,7 @@ end:
   od
 }
 
-/* A signal may be delivered here; afterwards the thread goes on at `back`, with what it has in registers: `wanted` and `gap`.
+/* A signal may be delivered here; afterwards the thread goes on at `back`, with what it has in registers: `wanted`.
  * Within a restartable range `back` is its beginning. */
 #define SIGNAL(back) \
   if :: atomic { signals > 0 && !inHandler -> signals--; resume = back; at = 0; consumed = 0; raised = 0 }; goto handler \
@@ -170,16 +161,14 @@ end:
 #define AT_APPEND 1
 #define AT_TURN 2
 #define AT_MEASURE 3
-#define AT_EXCHANGE 4
-#define AT_GAP 5
-#define AT_GIVE 6
+#define AT_GAP 4
+#define AT_PAID 5
 #define AT_OWE 7
 #define AT_ZERO 8
 #define AT_STORE 9
 #define AT_BACK 10
 #define AT_RAISE 11
 #define AT_GAP_STORE 12
-#define AT_TAKE 13
 #define AT_STACK 14
 #define AT_LOSE 15
 
@@ -198,7 +187,10 @@ end:
 
 proctype Writer() {
   byte position = START, limit, at, consumed, raised, wanted, gap, depth, stack[DEPTH];
-  byte signals = SIGNALS, resume, keptWanted, keptGap, handled, keptAt;
+  byte signals = SIGNALS, resume, keptWanted, handled, keptAt;
+#ifdef KEEPS_GAP
+  byte keptGap;
+#endif
   bool inHandler, ok, stackOwed;
 #ifdef WINDOWS
   byte window;
@@ -284,7 +276,7 @@ measure:
     if :: raised < PLACES -> raised = raised + 1 :: else fi;
 #endif
 #ifdef NO_RESTART_MEASURE
-    if :: owed > 0 -> raised = 0; gap = owed; goto taking :: else fi;
+    if :: owed > 0 -> raised = 0; goto taking :: else fi;
     if :: stackOwed -> raised = 0; goto stacking :: else fi
 #endif
   };
@@ -300,7 +292,7 @@ lift:
 #ifdef GAP_LATE
     limit = raised;
 #endif
-    if :: owed > 0 -> gap = owed; raised = 0; goto taking :: else fi;
+    if :: owed > 0 -> raised = 0; goto taking :: else fi;
     if :: stackOwed -> raised = 0; goto stacking :: else fi;
     limit = raised; raised = 0;
     goto append
@@ -309,31 +301,19 @@ lift:
 
   /* L3: returns that are owed are logged first. */
 taking:
-  SIGNAL(AT_TAKE);
-take:
-#ifndef GAP_ALONE
-  stackOwed = true;
-  SIGNAL(AT_EXCHANGE);
-#endif
-exchange:
-#ifdef OWED_STORED
-  owed = 0;
-#else
-  if :: atomic { owed == gap -> owed = 0 } :: atomic { else -> gap = 0 }; goto turn fi;
-#endif
   SIGNAL(AT_GAP);
 gapAppend:
   atomic {
+    if :: owed == 0 -> goto turn :: else -> gap = owed fi;
     at = position;
 #ifndef GAP_UNCHECKED
-    if :: at == PLACES -> at = 0; goto gapFull :: else fi;
+    if :: at == PLACES -> at = 0; gap = 0; goto turn :: else fi;
     consumed = memory[CONSUMED];
     if :: consumed == 0 -> consumed = PLACES :: else fi;
-    if :: consumed == at + 1 -> consumed = 0; at = 0; goto gapFull :: else fi;
+    if :: consumed == at + 1 -> consumed = 0; at = 0; gap = 0; goto turn :: else fi;
     consumed = 0
 #endif
   };
-gapStore:
   atomic {
     assert(at < PLACES && logged[at] == 0);
     PUT(writers, at, WORD(GAP, gap), false)
@@ -348,22 +328,19 @@ gapRaise:
   atomic {
     PUT(writers, POSITION, at + 1, ORDERED);
     assert(logged[at] == 0);
-    position = at + 1; logged[at] = WORD(GAP, gap); at = 0; gap = 0
-  };
-  goto turn;
-gapFull:
-  SIGNAL(AT_GIVE);
-give:
-#ifndef GIVEN_ALONE
-  limit = 0;
-  SIGNAL(AT_GIVE);
+    position = at + 1; logged[at] = WORD(GAP, gap); at = 0;
+#ifndef GAP_APART
+    owed = owed - gap; gap = 0;
 #endif
-  atomic {
-#ifndef OWED_FORGOTTEN
-    owed = owed + gap;
+#ifndef GAP_ALONE
+    stackOwed = true
 #endif
-    gap = 0
   };
+#ifdef GAP_APART
+  SIGNAL(AT_PAID);
+paid:
+  atomic { owed = owed - gap; gap = 0 };
+#endif
   goto turn;
 
   /* L3: then the stack chunk. */
@@ -371,7 +348,7 @@ stacking:
   SIGNAL(AT_STACK);
 stackAppend:
   atomic {
-#ifdef GAP_FIRST
+#ifndef STACK_EARLY
     if :: owed > 0 -> goto turn :: else fi;
 #endif
     at = position;
@@ -389,10 +366,9 @@ stackAppend:
   atomic {
     PUT(writers, POSITION, at + 1, ORDERED);
     assert(logged[at] == 0);
-    position = at + 1; logged[at] = HERE; at = 0
+    position = at + 1; logged[at] = HERE; at = 0;
+    stackOwed = false
   };
-  SIGNAL(AT_STACK);
-  stackOwed = false;
   goto turn;
 
   /* L4. */
@@ -490,14 +466,20 @@ zero:
 
 handler:
   atomic {
-    keptWanted = wanted; keptGap = gap;
+    keptWanted = wanted;
+#ifdef KEEPS_GAP
+    keptGap = gap;
+#endif
     inHandler = true; handled = 1; CALL; gap = 0; ok = false
   };
   goto append;
 interrupted:
   atomic {
-    wanted = keptWanted; gap = keptGap; at = keptAt; ok = false;
-    keptWanted = 0; keptGap = 0; keptAt = 0; inHandler = false;
+    wanted = keptWanted; at = keptAt; ok = false;
+    keptWanted = 0; keptAt = 0; inHandler = false;
+#ifdef KEEPS_GAP
+    gap = keptGap; keptGap = 0;
+#endif
     handled = resume; resume = 0
   };
   /* `handled` is free now. */
@@ -505,11 +487,11 @@ interrupted:
   :: atomic { handled == AT_APPEND -> handled = 0 }; goto append
   :: atomic { handled == AT_TURN -> handled = 0 }; goto turn
   :: atomic { handled == AT_MEASURE -> handled = 0 }; goto measure
-  :: atomic { handled == AT_TAKE -> handled = 0 }; goto take
-  :: atomic { handled == AT_EXCHANGE -> handled = 0 }; goto exchange
   :: atomic { handled == AT_STACK -> handled = 0 }; goto stackAppend
   :: atomic { handled == AT_GAP -> handled = 0 }; goto gapAppend
-  :: atomic { handled == AT_GIVE -> handled = 0 }; goto give
+#ifdef GAP_APART
+  :: atomic { handled == AT_PAID -> handled = 0 }; goto paid
+#endif
   :: atomic { handled == AT_OWE -> handled = 0 }; goto owe
 #ifdef OWED_APART
   :: atomic { handled == AT_ZERO -> handled = 0 }; goto zero

@@ -53,14 +53,30 @@ extension ProgramBuilder {
     for _ in 0..<4 { subtract(delta, .register(low)) }
   }
 
-  /// Makes the chunk in `slot` (v4 or v5) the window of the context in v1: steps 2 to 5 of ``Routine/switchWindow``. Changes
+  /// Makes the chunk in `slot` (v4 or v5) the window of the context in v1: the steps of ``Routine/switchWindow``. Changes
   /// v0, v2, v3, v6 and v7.
   mutating func setWindow(slot: ProbeRegister, _ environment: ProbeEnvironment) {
     let none = label()
     let closed = label()
     let again = here()
-    storeConstant(.v1, ThreadContext.current, 0)
-    store(.v1, ThreadContext.windowSlot, slot)
+    let kept = label()
+    load(.v6, .v1, ThreadContext.windowSlot)
+    branch(.v6, .equal, .immediate(0), kept)
+    load(.v3, .v6, StackChunk.key)
+    shiftLeft(.v3, StackChunk.shift)
+    load(.v0, .v1, ThreadContext.current)
+    move(.v7, .v0)
+    subtract(.v7, .v3)
+    // In the midst of a change, what is in the context is not the window's.
+    branch(.v7, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), kept)
+    load(.v3, .v1, ThreadContext.depth)
+    store(.v6, StackChunk.depth, .v3)
+    store(.v6, StackChunk.current, .v0)
+    place(kept)
+    commit(again) {
+      $0.storeConstant(.v1, ThreadContext.current, 0)
+      $0.store(.v1, ThreadContext.windowSlot, slot)
+    }
     load(.v6, slot, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)
     store(.v1, ThreadContext.windowLow, .v6)
@@ -215,9 +231,10 @@ extension Routine {
   ///
   /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
   /// when it returns; a change that it has interrupted begins again.
-  /// 1. The old window's `current` is kept in its slot.
-  /// 2. `current` = 0: from here on every fast path fails.
-  /// 3. slot, low and delta are written, in this order.
+  /// 1. The old window's `current` is kept in its slot. Restartable: a handler may leave a window where there was none.
+  /// 2. `current` = 0, and from here on every fast path fails; committed with it, the slot: whoever finds a slot and a
+  ///    `current` finds those of one window.
+  /// 3. low and delta are written.
   /// 4. The change is logged; a handler's events before are the old stack's.
   /// 5. The chunk's own `current` is read and written last, if `current` is still 0. A handler that came between may
   ///    have logged another stack or closed frames of this chunk: it leaves its own window, and the change begins again.
@@ -246,21 +263,6 @@ extension Routine {
     b.jump(full)
 
     b.place(found)
-    let kept = b.label()
-    b.load(.v5, .v1, ThreadContext.windowSlot)
-    b.load(.v0, .v1, ThreadContext.current)
-    b.branch(.v5, .equal, .immediate(0), kept)
-    b.branch(.v5, .equal, .v4, kept)
-    // A handler that has left another window has kept this one's `current`; what is in the context is not this one's.
-    b.load(.v6, .v5, StackChunk.key)
-    b.shiftLeft(.v6, StackChunk.shift)
-    b.move(.v7, .v0)
-    b.subtract(.v7, .v6)
-    b.branch(.v7, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), kept)
-    b.store(.v5, StackChunk.current, .v0)
-    b.load(.v3, .v1, ThreadContext.depth)
-    b.store(.v5, StackChunk.depth, .v3)
-    b.place(kept)
     b.move(.v5, .v2)
     b.setWindow(slot: .v4, environment)
     b.count(.stackSwitches, environment, scratch: .v0)

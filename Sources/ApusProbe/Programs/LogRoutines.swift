@@ -4,7 +4,8 @@ extension Routine {
   /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
   /// 3. With room for an event, the limit is raised: to the end, or to one place below what is not consumed, so that a full
   ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, and after
-  ///    that, or when it was lost itself, the stack chunk, before anything else; the limit stays 0 until then.
+  ///    that, or when it was lost itself, the stack chunk, before anything else; the limit stays 0 until then. Each is
+  ///    logged and owed no more in one: a handler finds it owed or logged.
   /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
   ///    owner word says that it has died or ended, or patience is over; then nobody waits any more. Where the reader can only
   ///    read while the writer stands, the writer stops itself instead, as long as there is a reader, and finds room behind that.
@@ -37,8 +38,7 @@ extension Routine {
     let room = b.label()
     let ahead = b.label()
     let raise = b.label()
-    let gap = b.label()
-    let stack = b.label()
+    let pay = b.label()
     let tooNear = b.label()
     // Restartable, like what follows: a handler may go round the buffer too. The limit that held at the end holds no more.
     let turn = b.here()
@@ -85,43 +85,15 @@ extension Routine {
     b.subtract(.v2, .immediate(8))
     b.place(raise)
     b.load(.v3, .v1, ThreadContext.pendingReturns)
-    b.branch(.v3, .notEqual, .immediate(0), gap)
+    b.branch(.v3, .notEqual, .immediate(0), pay)
     b.load(.v3, .v1, ThreadContext.stackOwed)
-    b.branch(.v3, .notEqual, .immediate(0), stack)
+    b.branch(.v3, .notEqual, .immediate(0), pay)
     b.store(.v1, ThreadContext.limit, .v2)
     b.endRestartable(measure)
     b.jump(retry)
 
-    // The limit stays 0 meanwhile: a handler that finds it so has nothing open that the gap could close.
-    b.place(gap)
-    let fits = b.label()
-    let gapFull = b.label()
-    b.storeConstant(.v1, ThreadContext.stackOwed, 1)
-    b.move(.v0, .v3)
-    b.move(.v2, .v3)
-    b.branch(.v2, .below, .immediate(1 << Int32(EventWord.payloadBits)), fits)
-    b.constant(.v2, (1 << EventWord.payloadBits) - 1)
-    b.place(fits)
-    b.subtract(.v3, .v2)
-    b.emit(
-      .localCompareExchange(
-        ProbeAddress(.v1, ThreadContext.pendingReturns), expected: .v0, desired: .v3, otherwise: full))
-    b.move(.v6, .v2)
-    b.shiftLeft(.v6, UInt8(EventWord.payloadShift))
-    b.or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
-    b.stampedWord(.v2, low: .v6, environment, scratch: .v0)
-    b.appendOwed(full: gapFull)
-    b.jump(full)
-    b.place(gapFull)
-    b.shiftRight(.v6, UInt8(EventWord.payloadShift))
-    b.owe(.v6)
-    b.jump(full)
-
-    // A second one does no harm.
-    b.place(stack)
-    b.stackEvent(.v6, environment, scratch: .v0)
-    b.stampedWord(.v2, low: .v6, environment, scratch: .v0)
-    b.appendOwed(full: full) { $0.storeConstant(.v1, ThreadContext.stackOwed, 0) }
+    b.place(pay)
+    b.payOwed(environment, full: full)
     b.jump(full)
 
     if routine != .log {

@@ -70,25 +70,51 @@ extension ProgramBuilder {
     endRestartable(begin)
   }
 
-  /// Writes v2 as the next event though the limit is 0: what was owed. The same protocol as ``append(full:)``; the room is
-  /// looked at each time. With `andThen`, these instructions are part of what is restartable; then the event may be
-  /// written twice. Changes v0 and v3.
-  mutating func appendOwed(full: ProbeLabel, andThen: (inout ProgramBuilder) -> Void = { _ in }) {
+  /// Logs what is owed though the limit is 0: a gap for the returns, and behind it, the stack chunk. The same protocol as
+  /// ``append(full:)``, but that the room is looked at each time. It is restartable from the beginning, so that what a handler has owed
+  /// or paid is looked at anew, and is owed no more with the event (committed): a handler finds the one or the other. A stack chunk that
+  /// nobody owes any more does no harm.
+  ///
+  /// Changes v0, v2, v3 and v6.
+  mutating func payOwed(_ environment: ProbeEnvironment, full: ProbeLabel) {
     let begin = here()
     let inside = label()
+    let stack = label()
+    let fits = label()
+    let stamp = label()
     load(.v0, .v1, ThreadContext.position)
     branch(.v0, .equal, .at(.v1, ThreadContext.bufferEnd), full)
-    emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
-    branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), inside)
-    load(.v3, .v1, ThreadContext.bufferEnd)
+    emit(.loadAcquire(.v6, ProbeAddress(.v1, ThreadContext.consumed)))
+    branch(.v6, .notEqual, .at(.v1, ThreadContext.bufferBase), inside)
+    load(.v6, .v1, ThreadContext.bufferEnd)
     place(inside)
-    subtract(.v3, .v0)
-    branch(.v3, .equal, .immediate(8), full)
+    subtract(.v6, .v0)
+    branch(.v6, .equal, .immediate(8), full)
+    // v3 = what stays owed if one gap does not hold it all.
+    load(.v3, .v1, ThreadContext.pendingReturns)
+    branch(.v3, .equal, .immediate(0), stack)
+    move(.v6, .v3)
+    branch(.v6, .below, .immediate(1 << Int32(EventWord.payloadBits)), fits)
+    constant(.v6, (1 << EventWord.payloadBits) - 1)
+    place(fits)
+    subtract(.v3, .v6)
+    shiftLeft(.v6, UInt8(EventWord.payloadShift))
+    or(.v6, .immediate(Int32(EventWord(.gap, payload: 0, time: 0).rawValue)))
+    jump(stamp)
+    place(stack)
+    stackEvent(.v6, environment, scratch: .v0)
+    place(stamp)
+    stampedWord(.v2, low: .v6, environment, scratch: .v0)
+    load(.v0, .v1, ThreadContext.position)
+    // Behind a gap the stack chunk is owed, behind the stack chunk it is not.
+    load(.v6, .v1, ThreadContext.pendingReturns)
     store(.v0, 0, .v2)
     add(.v0, .immediate(8))
     emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
-    andThen(&self)
-    endRestartable(begin)
+    commit(begin) {
+      $0.store(.v1, ThreadContext.pendingReturns, .v3)
+      $0.store(.v1, ThreadContext.stackOwed, .v6)
+    }
   }
 
   /// `word` = the event that says which stack chunk the window of the context in v1 is, without its time; changes `scratch`.

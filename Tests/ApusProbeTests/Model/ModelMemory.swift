@@ -2,14 +2,18 @@ import ApusProbe
 
 /// The memory of the modelled process: sparse pages of words, and for each thread the stores that only it sees so far.
 ///
-/// With `isWeak`, a thread's plain stores wait in its own list. They may become visible in any order (those to one
-/// address in program order); an atomic operation, a release or a fence first makes all of them visible. That is as weak
-/// as arm64's store order.
+/// With `isWeak`, a thread's stores wait in its own list. They may become visible in any order, but those to one address in
+/// program order, and a release only after all stores before it; later ones may overtake it. An atomic operation or a fence
+/// first makes all of them visible. That is as weak as arm64's store order.
 struct ModelMemory: ProbeMemory {
   /// A store that other threads do not see yet.
   struct Pending {
     var address: UInt64
     var value: UInt64
+    var isRelease: Bool
+
+    /// Whether it stays behind an earlier one.
+    func waits(for earlier: Pending) -> Bool { isRelease || address == earlier.address }
   }
 
   private var keys = [UInt64](repeating: 0, count: 256)
@@ -22,7 +26,7 @@ struct ModelMemory: ProbeMemory {
   /// What each thread's stores that wait are, oldest first.
   var pending: [[Pending]] = [[], [], []]
   /// How many stores of a thread may wait.
-  static let pendingLimit = 6
+  static let pendingLimit = 8
   /// A word that plain loads see as it will be, and that an acquiring load makes so: (address, value). Stands for a
   /// reader's release whose earlier stores a load that does not acquire may miss.
   var early: (address: UInt64, value: UInt64)?
@@ -93,12 +97,12 @@ struct ModelMemory: ProbeMemory {
     _ address: UInt64, _ value: UInt64, _ width: ProbeWidth, _ order: ProbeOrder
   ) throws(ProbeFault) {
     guard width == .eight else { throw ProbeFault(address: address) }
-    guard isWeak, order == .plain else {
+    guard isWeak, order != .atomic else {
       if isWeak { try drain(active) }
       return try setGlobal(address, value)
     }
     _ = try find(address, allocating: true)
-    pending[active].append(Pending(address: address, value: value))
+    pending[active].append(Pending(address: address, value: value, isRelease: order == .release))
     if pending[active].count > Self.pendingLimit { try show(active, 0) }
   }
 
@@ -106,29 +110,36 @@ struct ModelMemory: ProbeMemory {
     do throws(ProbeFault) { try drain(active) } catch { earlyIsDue = true }
   }
 
-  /// Makes one waiting store visible; older ones to its address are overtaken.
+  /// Makes one waiting store visible, and those that it waits for.
   mutating func show(_ thread: Int, _ index: Int) throws(ProbeFault) {
-    let store = pending[thread][index]
-    try setGlobal(store.address, store.value)
-    pending[thread].remove(at: index)
-    var place = 0
-    while place < min(index, pending[thread].count) {
-      if pending[thread][place].address == store.address {
-        pending[thread].remove(at: place)
-      } else {
-        place += 1
+    var due = [Bool](repeating: false, count: pending[thread].count)
+    due[index] = true
+    for place in (0..<index).reversed() {
+      due[place] = (place + 1...index).contains {
+        due[$0] && pending[thread][$0].waits(for: pending[thread][place])
       }
     }
+    try show(thread, due)
   }
 
-  /// Makes all waiting stores of a thread visible but one.
+  /// Makes all waiting stores of a thread visible but one, and those that wait for it.
   mutating func drain(_ thread: Int, except hidden: Int) throws(ProbeFault) {
-    let all = pending[thread]
-    pending[thread] = []
-    for (index, store) in all.enumerated() where index != hidden { try setGlobal(store.address, store.value) }
-    if !all[(hidden + 1)...].contains(where: { $0.address == all[hidden].address }) {
-      pending[thread] = [all[hidden]]
+    var due = [Bool](repeating: true, count: pending[thread].count)
+    due[hidden] = false
+    for place in due.indices.dropFirst(hidden + 1) {
+      due[place] = !(hidden..<place).contains {
+        !due[$0] && pending[thread][place].waits(for: pending[thread][$0])
+      }
     }
+    try show(thread, due)
+  }
+
+  private mutating func show(_ thread: Int, _ due: [Bool]) throws(ProbeFault) {
+    var waiting: [Pending] = []
+    for (store, isDue) in zip(pending[thread], due) {
+      if isDue { try setGlobal(store.address, store.value) } else { waiting.append(store) }
+    }
+    pending[thread] = waiting
   }
 
   /// Makes all waiting stores of a thread visible.

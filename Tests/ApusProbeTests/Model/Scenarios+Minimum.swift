@@ -38,6 +38,21 @@ extension Scenarios {
       ],
       injections: [.handler(calls), .alternate(calls)], leavesNothing: false, endsClosed: true),
     Scenario(
+      name: "minimum duration, jumps out of a handler", minimumTicks: 1 << 20, ringEvents: 4,
+      threads: [
+        [
+          .call(
+            1, [.protect(1, [.call(2, [.age, .read]), .call(3, [.age, .read]), .call(2, [.age, .read])])]),
+          .call(1, [.protect(1, [.call(3, [.age, .read]), .call(2, [])])]), .call(4, []),
+        ]
+      ],
+      injections: [.handler([.longjmp(1)]), .alternate([.longjmp(1)])], leavesNothing: false, neighbour: 1),
+    Scenario(
+      name: "minimum duration of a tick", minimumTicks: 1, ringEvents: 4, threads: [nested + nested],
+      injections: [
+        .handler(calls), .handler([.read] + calls + [.read]), .handler([.read, .call(6, []), .read]), .reader,
+      ]),
+    Scenario(
       name: "minimum duration, long", minimumTicks: 7,
       threads: [[.call(1, [.call(2, []), .call(3, [.age]), .call(2, [])]), .call(4, [.age])]],
       injections: [.handler(calls), .alternate(calls), .reader]),

@@ -22,6 +22,15 @@ extension Scenarios {
       name: "registers: small buffer, waiting", ringEvents: 16, recordsRegisters: true,
       threads: [nested + nested], injections: signals + forks + [.reader, .earlyReader, .death, .ending]),
     Scenario(
+      name: "registers: small buffer, stopping", stops: true, ringEvents: 16, recordsRegisters: true,
+      threads: [nested + nested], injections: signals + heldForks + [.reader, .earlyReader]),
+    Scenario(
+      name: "registers: minimum duration", minimumTicks: 1, ringEvents: 16, recordsRegisters: true,
+      threads: [nested + nested],
+      injections: [
+        .handler(calls), .handler([.read] + calls + [.read]), .handler([.read, .call(7, []), .read]), .reader,
+      ]),
+    Scenario(
       name: "registers: small buffer, dropping", waits: false, ringEvents: 16, recordsRegisters: true,
       threads: [nested + [.read] + nested + [.call(3, [])]],
       injections: [

@@ -180,8 +180,11 @@ enum Scenarios {
     Scenario(
       name: "small buffer, dropping, alternate stack", waits: false, ringEvents: 8,
       threads: [nested + [.read] + nested + [.call(2, [])]],
-      injections: [.alternate(calls), .alternate([.read] + calls), .alternate(throwing)], isExact: false,
-      leavesNothing: false),
+      injections: [
+        .alternate(calls), .alternate([.read] + calls), .alternate(calls + [.read]), .alternate(throwing),
+        .alternate([.read] + busy), .alternate([.call(6, [.call(7, [.read])]), .read]),
+        .handler(calls + [.read]),
+      ]),
     Scenario(
       name: "jumps within handlers", threads: [nested], injections: [.handler(jumping), .alternate(jumping)],
       isExact: false, leavesNothing: false),

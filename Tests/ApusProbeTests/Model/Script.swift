@@ -116,6 +116,8 @@ struct Scenario: Sendable {
   var tableIsFull = false
   /// How many slots are taken before anything runs, from the home of all stacks on.
   var slotsTaken = 0
+  /// The function whose entry, just logged, stands before the first thread's buffer: at the end of another one.
+  var neighbour: UInt32?
   /// How many returns the first thread owes before anything runs.
   var owed: UInt64 = 0
 }

@@ -10,6 +10,12 @@ struct StreamDecoder {
   var failure: String?
   private var stacks: [UInt64: [UInt32]] = [:]
   private var stack: UInt64 = .max
+  /// Whether no more frames are left or lost than are open.
+  private var closesWhatIsOpen = false
+  /// The stacks that each function was called on, if that is checked.
+  private var chunks: [Set<UInt64>]?
+  /// What each stack was entered from that had nothing open.
+  private var origins: [UInt64: UInt64] = [:]
   private var registers: [EventWord] = []
   private var recordsRegisters = false
 
@@ -17,10 +23,12 @@ struct StreamDecoder {
   static let ownFunctions: ClosedRange<UInt32> = 1...5
 
   init(
-    _ words: [UInt64], level: Level, isExact: Bool, isTimed: Bool, checksTime: Bool,
-    mayStayOpen: Int?, recordsRegisters: Bool
+    _ words: [UInt64], level: Level, isExact: Bool, closesWhatIsOpen: Bool, isTimed: Bool, checksTime: Bool,
+    mayStayOpen: Int?, recordsRegisters: Bool, chunks: [Set<UInt64>]?
   ) {
     var time: UInt64 = 0
+    self.chunks = chunks
+    self.closesWhatIsOpen = closesWhatIsOpen
     self.recordsRegisters = recordsRegisters
     for raw in words {
       let word = EventWord(rawValue: raw)
@@ -71,6 +79,9 @@ struct StreamDecoder {
       guard function < ProgramSet.functions else { return fail("a torn event \(word.rawValue)") }
       if Self.ownFunctions.contains(function) { own.append(word.rawValue & 0x3FF_FFFF) }
     }
+    if word.kind == .entry || word.kind == .tail, let chunks, !chunks[Int(function)].contains(stack) {
+      fail("\(function) is called on stack \(stack)")
+    }
     switch word.kind {
     case .entry:
       entries[Int(function)] += 1
@@ -88,21 +99,44 @@ struct StreamDecoder {
       } else if let place = stacks[stack, default: []].lastIndex(of: function) {
         stacks[stack, default: []].removeSubrange(place...)
       }
-    case .extended: takeExtended(word, isExact)
+    case .extended: takeExtended(word)
     }
   }
 
-  private mutating func takeExtended(_ word: EventWord, _ isExact: Bool) {
+  private mutating func takeExtended(_ word: EventWord) {
     switch word.subkind {
     case .padding: break
-    case .unwound, .gap:
-      if word.subkind == .gap { gaps += word.payload } else { unwound += word.payload }
-      let open = stacks[stack, default: []].count
-      if open < Int(word.payload), isExact { fail("\(word.payload) frames are left, but \(open) are open") }
-      stacks[stack, default: []].removeLast(min(open, Int(word.payload)))
+    case .unwound:
+      unwound += word.payload
+      close(Int(word.payload), on: [stack])
+    case .gap:
+      gaps += word.payload
+      close(Int(word.payload), on: chain(from: stack))
     case .stack:
+      if stacks[word.payload, default: []].isEmpty {
+        origins[word.payload] = chain(from: stack).first {
+          $0 != word.payload && !stacks[$0, default: []].isEmpty
+        }
+      }
       stack = word.payload
     case .unmatched, .registers, nil: fail("an unknown event \(word.rawValue)")
     }
+  }
+  /// A stack, the one that it was entered from, and so on.
+  private func chain(from stack: UInt64) -> [UInt64] {
+    var chain = [stack]
+    while let last = chain.last, let origin = origins[last], !chain.contains(origin) { chain.append(origin) }
+    return chain
+  }
+
+  /// Closes the innermost frames, first those of the first stack.
+  private mutating func close(_ frames: Int, on chain: [UInt64]) {
+    var left = frames
+    for stack in chain {
+      let here = min(left, stacks[stack, default: []].count)
+      stacks[stack, default: []].removeLast(here)
+      left -= here
+    }
+    if left > 0, closesWhatIsOpen { fail("\(frames) frames are left, but \(frames - left) are open") }
   }
 }

@@ -49,14 +49,15 @@ extension World {
     var gaps: UInt64 = 0
     var owed: UInt64 = 0
     let scenario = setup.scenario
+    let chunks = scenario.level == .graph && scenario.isExact && abandonments == 0 ? chunkSlots() : nil
     for context in Set(scenario.contexts).subtracting(scenario.withoutContext).sorted() {
       read(context, isOver: true)
       let decoded = StreamDecoder(
         streams[context], level: scenario.level, isExact: scenario.isExact && abandonments == 0,
-        isTimed: scenario.timed, checksTime: baseline == nil,
+        closesWhatIsOpen: scenario.isExact, isTimed: scenario.timed, checksTime: baseline == nil,
         mayStayOpen: isClosed || scenario.endsClosed
           ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil,
-        recordsRegisters: scenario.recordsRegisters)
+        recordsRegisters: scenario.recordsRegisters, chunks: chunks)
       if let failure = decoded.failure { fail("stream \(context): \(failure)") }
       for (function, count) in decoded.entries.enumerated() { entries[function] += count }
       unwound += decoded.unwound
@@ -79,6 +80,17 @@ extension World {
     if isClosed { checkClosed() }
     compare(&result, baseline)
     return result
+  }
+
+  /// The slots of the stacks that each function was called on.
+  private mutating func chunkSlots() -> [Set<UInt64>]? {
+    var slots: [UInt64: UInt64] = [:]
+    for slot in 0..<ModelLayout.chunkSlots {
+      do throws(ProbeFault) {
+        slots[try memory.global(ModelLayout.chunkTable + UInt64(slot * StackChunk.slotStride))] = UInt64(slot)
+      } catch { fail("the chunk table: \(error)") }
+    }
+    return calledOn.map { Set($0.compactMap { slots[$0] }) }
   }
 
   /// Compares with a run in which nothing was injected.

@@ -195,6 +195,7 @@ extension World {
       var level = enter(.function, fibre, function: function, operations)
       writeRegisters(function, level.frame)
       level.interpreter = machine(setup.stub(function), thread, frame: level.frame)
+      calledOn[function].insert(level.frame >> UInt64(StackChunk.shift))
       fibres[fibre].levels.append(level)
     case .untraced(let operations):
       fibres[fibre].levels.append(
@@ -202,6 +203,7 @@ extension World {
     case .tail(let function, let operations):
       count(function, on: fibre, outside: 1)
       let frame = fibres[fibre].levels[top].frame
+      calledOn[function].insert(frame >> UInt64(StackChunk.shift))
       fibres[fibre].levels[top].function = function
       fibres[fibre].levels[top].operations = operations
       fibres[fibre].levels[top].place = 0
@@ -262,8 +264,9 @@ extension World {
       if case .handler = level.kind { hasJumped = true }
       guard case .function = level.kind else { continue }
       left += 1
-      if level.interpreter != nil {
-        abandonments += 1
+      if let machine = level.interpreter {
+        // What stubs do by themselves, they do wholly or not at all.
+        if machine.place.program.index >= ProgramSet.functions { abandonments += 1 }
         abandoned[level.function] += 1
       }
     }

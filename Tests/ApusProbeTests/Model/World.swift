@@ -12,12 +12,15 @@ struct World: Sendable {
   var streams: [[UInt64]] = [[], [], []]
   /// How often each function was called.
   var made = [Int](repeating: 0, count: ProgramSet.functions)
+  /// The stack chunks that each function was called on.
+  var calledOn = [Set<UInt64>](repeating: [], count: ProgramSet.functions)
   /// How many of these were too deep for the scenario's limit.
   var deep = [Int](repeating: 0, count: ProgramSet.functions)
   /// How many of them took the minimum duration or longer, by function.
   var long = [Int](repeating: 0, count: ProgramSet.functions)
   /// Calls whose stub was left by a jump out of a handler: logged or not.
   var abandoned = [Int](repeating: 0, count: ProgramSet.functions)
+  /// Those that were left in a routine.
   var abandonments = 0
   /// Calls that were left by a jump or an exception.
   var left = 0
@@ -72,6 +75,10 @@ struct World: Sendable {
     try memory.setGlobal(
       control + UInt64(SharedControl.patience),
       setup.patience)
+    if let neighbour = setup.scenario.neighbour {
+      try memory.setGlobal(
+        ModelLayout.ring(0) - 8, EventWord(.entry, function: neighbour, time: clock).rawValue)
+    }
     try prepareArenas()
     for index in Set(setup.scenario.contexts).subtracting(setup.scenario.withoutContext).sorted() {
       let context = setup.context(index)

@@ -24,8 +24,10 @@ struct Mutant: Sendable {
   static func all(of program: ProbeProgram, function: Int? = nil, branches: Bool) -> [Mutant] {
     var result: [Mutant] = []
     var seen: [String: Int] = [:]
+    let short = shortReturn(of: program)
     func add(_ what: String, _ place: Range<Int>, _ replacement: [ProbeInstruction]) {
-      let what = function.map { ProbeInstruction.generalized(what, function: $0) } ?? what
+      var what = function.map { ProbeInstruction.generalized(what, function: $0) } ?? what
+      if short.contains(place.lowerBound) { what = "short return: " + what }
       let count = (seen[what] ?? 0) + 1
       seen[what] = count
       let name = count == 1 ? what : "\(what) (\(count))"
@@ -34,7 +36,15 @@ struct Mutant: Sendable {
     let code = program.instructions
     for (index, instruction) in code.enumerated() {
       let place = index..<index + 1
-      if instruction.isRemovable { add("remove \(instruction.summary)", place, []) }
+      if instruction.isRemovable {
+        // A range is known by its last instruction.
+        var what = instruction.summary
+        if case .restartable = instruction {
+          let last = code[..<index].last { if case .label = $0 { false } else { true } }
+          what += " to " + (last?.summary ?? "")
+        }
+        add("remove \(what)", place, [])
+      }
       if let weaker = instruction.weaker { add("weaken \(instruction.summary)", place, weaker) }
       if let next = swapPartner(index, code) {
         add(
@@ -46,6 +56,17 @@ struct Mutant: Sendable {
       }
     }
     return result
+  }
+
+  /// Where a stub takes short calls back: from its look at the context after the body to the first way out, if there are two. What
+  /// stands around it has the same names with and without.
+  private static func shortReturn(of program: ProbeProgram) -> Range<Int> {
+    let code = program.instructions
+    let ways = code.indices.filter { code[$0] == .leave }
+    guard let body = code.firstIndex(of: .callBody), ways.count > 2,
+      let look = code[body...].firstIndex(where: { if case .branch = $0 { true } else { false } })
+    else { return 0..<0 }
+    return look + 1..<ways[0]
   }
 
   /// The next access to memory, if it may stand before this one as far as registers and control go.
@@ -101,7 +122,9 @@ extension ProbeInstruction {
 
   var isRemovable: Bool {
     switch self {
-    case .atomicAdd, .localCompareExchange, .atomicCompareExchange, .storeOrFault, .restartable: true
+    case .atomicAdd, .localCompareExchange, .atomicCompareExchange, .storeOrFault, .restartable, .committed,
+      .trap:
+      true
     case .call(let symbol):
       [Routine.arm, .logStack, .logReturn, .leaveFrames, .disarm, .land, .giveBack, .notifyLoader].contains {
         $0.symbol == symbol
@@ -131,8 +154,7 @@ extension ProbeInstruction {
     case .store(let place, let register, _): "\(place.summary) = \(register)"
     case .storeRelease(let place, let register): "\(place.summary) = release \(register)"
     case .storeConstant(let place, let value): "\(place.summary) = \(value)"
-    case .arithmetic(let operation, let register, .memory(let place)):
-      "\(register) \(operation) \(place.summary)"
+    case .arithmetic(let operation, let register, let operand): "\(register) \(operation) \(operand.summary)"
     case .localAdd(let place, _): "\(place.summary) += local"
     case .atomicAdd(let place, _): "\(place.summary) += atomic"
     case .localCompareExchange(let place, _, let desired, _): "\(place.summary) = local exchange \(desired)"
@@ -142,6 +164,7 @@ extension ProbeInstruction {
     case .storeReturnAddress(let register): "return address = \(register)"
     case .call(let symbol): "call \(symbol.rawValue)"
     case .restartable: "restartable"
+    case .committed: "committed"
     case .branch(let condition, let left, let right, _): "if \(left) \(condition.summary) \(right.summary)"
     default: "\(self)"
     }
