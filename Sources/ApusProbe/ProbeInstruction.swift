@@ -172,9 +172,10 @@ package enum ProbeInstruction: Sendable, Hashable {
   case storeReturnAddress(ProbeRegister)
   /// Shared stubs only, before the body is called: the address of the call site's ops (``CallSiteOps``).
   case siteOps(ProbeRegister)
-  /// Stubs only: the integer argument with this index (0 to 5), as the caller passed it.
+  /// Stubs only: the integer argument with this index (0 to 5), as the caller passed it or the stub has set it.
   case argument(ProbeRegister, Int)
   /// Stubs only, before the body is called: the body finds a register's value as the integer argument with this index (0 to 5).
+  /// If the stub leaves without the body, what the caller finds in that argument's register is unspecified.
   case setArgument(Int, ProbeRegister)
   /// Stubs only, before the body is called: the address of the call's register file, which lies right below the frame
   /// address (``RegisterFileLayout/frameBytes``) and is complete but for the program counter, whose word is 0. Only a stub

@@ -21,13 +21,17 @@ int apus_code_unmap(void *memory, size_t size) { return munmap(memory, size) == 
 
 __attribute__((visibility("hidden"))) struct apus_registers apus_run_code_seen_storage;
 __attribute__((visibility("hidden"))) struct apus_registers apus_run_code_result_storage;
+__attribute__((visibility("hidden"))) uint64_t apus_run_code_entered_storage;
 __attribute__((visibility("hidden"))) extern const char apus_run_code_returned[];
 __attribute__((visibility("hidden"))) extern const char apus_run_code_body_entry[];
+__attribute__((visibility("hidden"))) extern const char apus_run_code_elsewhere_entry[];
 
 struct apus_registers *apus_run_code_seen(void) { return &apus_run_code_seen_storage; }
 struct apus_registers *apus_run_code_result(void) { return &apus_run_code_result_storage; }
 const void *apus_run_code_return_address(void) { return apus_run_code_returned; }
 const void *apus_run_code_body(void) { return apus_run_code_body_entry; }
+const void *apus_run_code_elsewhere(void) { return apus_run_code_elsewhere_entry; }
+uint64_t *apus_run_code_entered(void) { return &apus_run_code_entered_storage; }
 
 uint64_t apus_run_code_timestamp(void) {
   uint32_t low, high;
@@ -84,10 +88,20 @@ __asm__(
   "  ret\n"
   ".size apus_run_code, . - apus_run_code\n"
   "\n"
+  ".hidden apus_run_code_elsewhere_entry\n"
+  ".globl apus_run_code_elsewhere_entry\n"
+  ".type apus_run_code_elsewhere_entry, @function\n"
+  "apus_run_code_elsewhere_entry:\n"
+  "  movq $2, apus_run_code_entered_storage(%rip)\n"
+  "  jmp 1f\n"
+  ".size apus_run_code_elsewhere_entry, . - apus_run_code_elsewhere_entry\n"
+  "\n"
   ".hidden apus_run_code_body_entry\n"
   ".globl apus_run_code_body_entry\n"
   ".type apus_run_code_body_entry, @function\n"
   "apus_run_code_body_entry:\n"
+  "  movq $1, apus_run_code_entered_storage(%rip)\n"
+  "1:\n"
 #define SEEN "apus_run_code_seen_storage"
   "  mov %rax, 0+" SEEN "(%rip)\n  mov %rcx, 8+" SEEN "(%rip)\n  mov %rdx, 16+" SEEN "(%rip)\n"
   "  mov %rbx, 24+" SEEN "(%rip)\n  mov %rsp, 32+" SEEN "(%rip)\n  mov %rbp, 40+" SEEN "(%rip)\n"
@@ -106,25 +120,32 @@ __asm__(
 
 static const uint64_t *fault_pairs;
 static size_t fault_count;
+static uint64_t trapped;
+
+uint64_t *apus_run_code_trapped(void) { return &trapped; }
 
 static void on_fault(int signal_number, siginfo_t *information, void *context) {
   (void)information;
   greg_t *counter = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+  // A breakpoint has been executed when its signal comes, and is one byte.
+  uint64_t place = (uint64_t)*counter - (signal_number == SIGTRAP);
   for (size_t i = 0; i < fault_count; i++) {
-    if ((uint64_t)*counter == fault_pairs[2 * i]) {
+    if (place == fault_pairs[2 * i]) {
+      if (signal_number == SIGTRAP) trapped = 31 * trapped + place;
       *counter = (greg_t)fault_pairs[2 * i + 1];
       return;
     }
   }
-  // Not ours: the access is repeated and is fatal.
+  // Not ours: the access is repeated and is fatal; a breakpoint is not repeated.
   signal(signal_number, SIG_DFL);
+  if (signal_number == SIGTRAP) raise(SIGTRAP);
 }
 
 int apus_run_code_faults(const uint64_t *pairs, size_t count) {
   fault_pairs = pairs;
   fault_count = count;
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
-  return sigaction(SIGSEGV, &action, NULL) == 0 ? 0 : -errno;
+  return sigaction(SIGSEGV, &action, NULL) == 0 && sigaction(SIGTRAP, &action, NULL) == 0 ? 0 : -errno;
 }
 
 #endif

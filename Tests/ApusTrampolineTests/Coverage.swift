@@ -9,12 +9,18 @@ struct Coverage {
   /// - Parameters:
   ///   - pushesArguments: whether registers of arguments may be those of probe registers.
   ///   - sharesStubs: whether there are stubs of many functions.
-  init(pushesArguments: Bool, sharesStubs: Bool = false) {
+  ///   - jumpRegister: the register in which code that is jumped to finds its address, which a stub may have kept or not.
+  init(pushesArguments: Bool, sharesStubs: Bool = false, jumpRegister: String? = nil) {
     for cell in Self.cells { counts[cell] = 0 }
     if sharesStubs { for cell in ["role sharedStub", "siteOps"] { counts[cell] = 0 } }
-    for argument in 0..<6 {
-      counts["argument \(argument) live"] = 0
-      if pushesArguments { counts["argument \(argument) pushed"] = 0 }
+    for name in ["argument", "setArgument"] {
+      for argument in 0..<6 {
+        counts["\(name) \(argument) live"] = 0
+        if pushesArguments { counts["\(name) \(argument) pushed"] = 0 }
+      }
+    }
+    if let jumpRegister {
+      for state in ["kept", "free"] { counts["jumpAddress \(jumpRegister) \(state)"] = 0 }
     }
   }
 
@@ -116,6 +122,11 @@ struct Coverage {
     cells += [
       "call from stub", "call from routine", "loop", "callBody", "jumpBody", "leave", "returnFromRoutine",
     ]
+    for register in ProbeRegister.all { cells.append("jumpAddress \(register)") }
+    cells += ["jumpAddress with a register file", "jumpAddress without a register file"]
+    for reason in ProbeTrap.allCases {
+      cells += ["trap \(reason) in stub", "trap \(reason) in routine"]
+    }
     for role in ["stub", "returnStub", "routine"] { cells.append("role \(role)") }
     return cells
   }()
@@ -127,7 +138,13 @@ extension Coverage {
   /// - Parameters:
   ///   - went: whether it went to its label.
   ///   - inRoutine: whether it stands in a routine.
-  mutating func observe(_ instruction: ProbeInstruction, went: Bool, inRoutine: Bool) {
+  ///   - pushedArguments: the arguments whose registers are those of probe registers that the program names.
+  mutating func observe(
+    _ instruction: ProbeInstruction, went: Bool, inRoutine: Bool, pushedArguments: Set<Int>
+  ) {
+    func form(_ argument: Int) -> String {
+      "\(argument) \(pushedArguments.contains(argument) ? "pushed" : "live")"
+    }
     switch instruction {
     case .label: break
     case .constant: count("constant")
@@ -163,22 +180,20 @@ extension Coverage {
     case .timestamp(let d, let scratch): count("timestamp \(Self.timestamp(d, scratch))")
     case .restartable, .committed: break
     case .pause: count("pause")
-    // Random programs have no tracer; tested by itself.
-    case .trap: break
+    case .trap(let reason): count("trap \(reason) in \(inRoutine ? "routine" : "stub")")
     case .prefetchForStore: count("prefetchForStore")
     case .frameAddress: count("frameAddress")
     case .loadReturnAddress: count("loadReturnAddress")
     case .storeReturnAddress: count("storeReturnAddress")
-    // Counted by whoever knows the whole program.
-    case .argument: break
+    case .argument(_, let argument): count("argument \(form(argument))")
+    case .setArgument(let argument, _): count("setArgument \(form(argument))")
     case .registerFile: count("registerFile")
     case .siteOps: count("siteOps")
     case .call: count(inRoutine ? "call from routine" : "call from stub")
     case .returnFromRoutine: count("returnFromRoutine")
     case .callBody: count("callBody")
     case .jumpBody: count("jumpBody")
-    // They lead out of what random programs know; tested by themselves.
-    case .jumpAddress, .setArgument: break
+    case .jumpAddress(let s): count("jumpAddress \(s)")
     case .leave: count("leave")
     }
   }

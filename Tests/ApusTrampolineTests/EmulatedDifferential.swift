@@ -12,7 +12,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
   private let machine: Machine
   private let window = ProgramWindow(start: EmulatedPlaces.window)
   private(set) var coverage = Coverage(
-    pushesArguments: !Registers.argumentRegisters.isEmpty, sharesStubs: Registers.sharedSite != nil)
+    pushesArguments: !Registers.argumentRegisters.isEmpty, sharesStubs: Registers.sharedSite != nil,
+    jumpRegister: Registers.jumpRegisters.first.map(Registers.name))
   private(set) var programs = 0
 
   init() throws { machine = try Machine() }
@@ -30,6 +31,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
     var job: Machine.Job
     /// The places where the body may return to.
     var returnPoints: [Address]
+    /// Where its traps and those of its routines are.
+    var traps: PlacedTraps
     /// Of a shared stub: the address of its site's body, and the pointer to its ops.
     var shared: (body: Address, ops: UInt64)?
     var linked: LinkedPrograms
@@ -42,15 +45,18 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
     var cases: [Case] = []
     for batch in group * batches..<(group + 1) * batches {
       let programs = try ProgramBatch(
-        batch, programs: count, window: window, sharesStubs: Registers.sharedSite != nil)
-      programs.count(&coverage, argumentRegisters: Registers.argumentRegisters)
+        batch, programs: count, window: window, elsewhere: EmulatedPlaces.elsewhere,
+        argumentRegisters: Registers.argumentRegisters, sharesStubs: Registers.sharedSite != nil)
+      programs.count(&coverage)
       let linked = try programs.linked()
       var addresses: [ProbeSymbol: Address] = [:]
+      var routineTraps = PlacedTraps()
       for (symbol, program) in programs.routines {
-        addresses[symbol] = try place(program, &code, addresses).address
+        addresses[symbol] = try place(program, &code, &routineTraps, addresses).address
       }
       for (index, item) in programs.items.enumerated() {
-        let (address, returnPoints) = try place(item.program, &code, addresses)
+        var traps = routineTraps
+        let (address, returnPoints) = try place(item.program, &code, &traps, addresses)
         var entry = address
         var shared: (body: Address, ops: UInt64)?
         if item.program.role.isShared, let site = Registers.sharedSite {
@@ -58,7 +64,9 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
         }
         let job = job(item, entry, &code)
         cases.append(
-          Case(item: item, job: job, returnPoints: returnPoints, shared: shared, linked: linked, index: index)
+          Case(
+            item: item, job: job, returnPoints: returnPoints, traps: traps, shared: shared, linked: linked,
+            index: index)
         )
       }
     }
@@ -76,7 +84,8 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
   }
 
   private func place(
-    _ program: ProbeProgram, _ code: inout Code, _ symbols: [ProbeSymbol: Address]
+    _ program: ProbeProgram, _ code: inout Code, _ traps: inout PlacedTraps,
+    _ symbols: [ProbeSymbol: Address]
   ) throws -> (address: Address, returnPoints: [Address]) {
     let blob = try lowering.lower(program)
     let place = code.next
@@ -84,6 +93,7 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
     for entry in blob.faultTable {
       code.faults.append((place + UInt64(entry.start), place + UInt64(entry.recovery)))
     }
+    try traps.add(program, blob, at: place, &code.faults)
     return (place, blob.returnPoints.map { place + UInt64($0) })
   }
 
@@ -129,6 +139,7 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
           returnAddress: EmulatedPlaces.returnAddress, threadPointer: threadPointer,
           arguments: before.arguments,
           registerFile: (EmulatedPlaces.registerFile(Registers.architecture), before.registerFile),
+          elsewhere: EmulatedPlaces.elsewhere, pushedArguments: item.item.pushedArguments,
           siteOps: item.shared?.ops ?? 0),
         &coverage)
     } catch let failure as ReferenceFailure {
@@ -138,20 +149,34 @@ struct EmulatedDifferential<Registers: MachineRegisters> {
     for value in outcome.timestamps where value != 0 && (value < outcome.before || value > outcome.after) {
       return "timestamp \(value) is not in \(outcome.before)...\(outcome.after)"
     }
-    guard outcome.bodyRan == reference.bodyRan else {
-      return reference.bodyRan ? "the body did not run" : "the body ran"
+    guard outcome.entered == reference.entered else {
+      return "the body was entered: \(outcome.entered), not \(reference.entered)"
     }
-    return compareRegisters(item, outcome, before)
+    guard outcome.trapped == item.traps.digest(reference.traps) else {
+      return "not the traps of \(reference.traps)"
+    }
+    if reference.entered == .elsewhere, let register = Registers.jumpRegisters.first {
+      let kept = try Registers.keepsJumpRegister(item.item.program)
+      coverage.count("jumpAddress \(Registers.name(register)) \(kept ? "kept" : "free")")
+    }
+    return compareRegisters(item, outcome, before, reference.arguments)
   }
 
-  /// All registers are as the caller left them for the body, and as the body left them for the caller.
-  private func compareRegisters(_ item: Case, _ outcome: Machine.Outcome, _ before: Registers) -> String? {
+  /// All registers are as the caller left them for the body, but for arguments that were set and the registers that have the
+  /// address of what is jumped to; and as the body left them for the caller.
+  private func compareRegisters(
+    _ item: Case, _ outcome: Machine.Outcome, _ before: Registers, _ arguments: InlineArray<6, UInt64>
+  ) -> String? {
     var before = before
     if let body = item.shared?.body, let register = Registers.sharedSite?.register {
       before.words[register] = body
     }
     guard outcome.bodyRan else { return outcome.end.difference(from: before).map { "at the end, " + $0 } }
     var expected = before
+    expected.arguments = arguments
+    if outcome.entered == .elsewhere {
+      for register in Registers.jumpRegisters { expected.words[register] = EmulatedPlaces.elsewhere }
+    }
     // Called, the body returns to the stub; jumped to, to the stub's caller.
     let found = outcome.seen.words[Registers.link]
     if item.returnPoints.contains(found) { expected.words[Registers.link] = found }

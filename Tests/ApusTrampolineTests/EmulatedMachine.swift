@@ -28,8 +28,12 @@ protocol MachineRegisters {
   func entry(of program: Address, at address: Address) -> [UInt8]
   /// The call sites of shared stubs, where there are any.
   static var sharedSite: SharedSite? { get }
-  /// The values of the first six arguments.
-  var arguments: InlineArray<6, UInt64> { get }
+  /// The registers of the first six arguments.
+  static var argumentWords: Range<Int> { get }
+  /// The registers in which code that a stub jumps to finds its address, and whether the stub has kept the first of them
+  /// before.
+  static var jumpRegisters: [Int] { get }
+  static func keepsJumpRegister(_ program: ProbeProgram) throws -> Bool
   /// The words of the register file that a stub entered with these writes, as far as they can be foretold: nil stands for
   /// one that cannot.
   var registerFileWords: [UInt64?] { get }
@@ -45,6 +49,12 @@ protocol MachineRegisters {
 }
 
 extension MachineRegisters {
+  /// The values of the first six arguments.
+  var arguments: InlineArray<6, UInt64> {
+    get { InlineArray { words[Self.argumentWords.lowerBound + $0] } }
+    set { for index in 0..<6 { words[Self.argumentWords.lowerBound + index] = newValue[index] } }
+  }
+
   /// The first words of a register file: those of general registers.
   var registerFile: [UInt64] { registerFileWords.prefix(15).map { $0 ?? 0 } }
 
@@ -68,10 +78,11 @@ struct SharedSite {
   var bodyOffset: Int
 }
 
-/// Where things stand in the emulated process. Body and return address: see the assembly in Tests/MachineCode.
+/// Where things stand in the emulated process. Body, return address and what is jumped to instead of the body: see the assembly in Tests/MachineCode.
 enum EmulatedPlaces {
   static let body: Address = 0x100_0000
   static let returnAddress: Address = 0x100_1000
+  static let elsewhere: Address = 0x100_3000
   static let code: Address = 0x200_0000
   static let window: Address = 0x2000_0000
   static let stack: Address = 0x2800_0000
@@ -95,13 +106,17 @@ final class EmulatedMachine<Registers: MachineRegisters> {
   }
   /// What it did.
   struct Outcome {
-    var bodyRan: Bool
+    var entered: BodyEntry
+    /// A number made of where the traps were.
+    var trapped: UInt64
     var seen: Registers
     var end: Registers
     var window: [UInt8]
     var timestamps: [UInt64]
     var before: UInt64
     var after: UInt64
+
+    var bodyRan: Bool { entered != .none }
   }
 
   private let scratch: Scratch
@@ -144,14 +159,17 @@ final class EmulatedMachine<Registers: MachineRegisters> {
     guard output.count == 1 + size * jobs.count else {
       throw ToolFailure(description: "\(output.count) words of output for \(jobs.count) programs")
     }
-    let outcomes = jobs.indices.map { index in
+    let outcomes = try jobs.indices.map { index in
       let record = output[(1 + size * index)...].prefix(size)
       let seen = record.startIndex + 1
       let end = seen + state
       let window = end + state
       let times = window + words + stamps
+      guard let entered = BodyEntry(rawValue: record[record.startIndex]) else {
+        throw ToolFailure(description: "the body ran at \(record[record.startIndex])")
+      }
       return Outcome(
-        bodyRan: record[record.startIndex] != 0, seen: Registers(words: record[seen..<end - 1]),
+        entered: entered, trapped: record[window - 1], seen: Registers(words: record[seen..<end - 1]),
         end: Registers(words: record[end..<window - 1]), window: Self.bytes(record[window..<window + words]),
         timestamps: Array(record[window + words..<times]), before: record[times], after: record[times + 1])
     }

@@ -79,6 +79,11 @@ struct FrameWalk {
   }
 }
 
+extension CodeBlob {
+  /// Whether a trap stands at an offset, behind which a tracer makes the thread go on.
+  func isTrap(_ offset: Int) -> Bool { traps.contains { $0.start == offset } }
+}
+
 extension CFIRow {
   fileprivate var isHeld: Bool { if case .shadowMap = returnAddress { true } else { false } }
 }

@@ -35,9 +35,17 @@ struct RandomProgram {
   private var timestamps = 0
   /// Whether the program may have a register file.
   private let writesRegisterFile: Bool
+  /// Whether the program may set arguments. What they are if it leaves without the body is not specified.
+  private let setsArguments: Bool
+  /// What may be jumped to instead of the body.
+  private let elsewhere: UInt64
 
-  /// - Parameter routines: what may be called.
-  init(seed: UInt64, role: ProbeProgram.Role, window: ProgramWindow, routines: [ProbeSymbol]) {
+  /// - Parameters:
+  ///   - elsewhere: what may be jumped to instead of the body.
+  ///   - routines: what may be called.
+  init(
+    seed: UInt64, role: ProbeProgram.Role, window: ProgramWindow, elsewhere: UInt64, routines: [ProbeSymbol]
+  ) {
     var random = Randomness(seed: seed)
     self.role = role
     self.window = window
@@ -57,6 +65,8 @@ struct RandomProgram {
       if others.isEmpty { others = [base == .v3 ? .v4 : .v3] }
     }
     writesRegisterFile = random.once(in: 4)
+    setsArguments = role.isAtSite && random.once(in: 3)
+    self.elsewhere = elsewhere
     self.random = random
   }
 
@@ -98,7 +108,12 @@ struct RandomProgram {
     switch role {
     case .routine: emit(.returnFromRoutine)
     case .returnStub: emit(.leave)
-    case .stub, .sharedStub: emit(bodyCalled || random.once(in: 2) ? .leave : .jumpBody)
+    case .stub, .sharedStub:
+      if bodyCalled || !setsArguments && random.once(in: 2) { return emit(.leave) }
+      if random.once(in: 2) { return emit(.jumpBody) }
+      let register = any()
+      emit(.constant(register, elsewhere))
+      emit(.jumpAddress(register))
     }
   }
 
@@ -210,7 +225,7 @@ struct RandomProgram {
   }
 
   private mutating func statement(_ depth: Int) {
-    switch random.below(28) {
+    switch random.below(29) {
     case 0: emit(.constant(target(), random.value()))
     case 1:
       let d = target()
@@ -250,6 +265,7 @@ struct RandomProgram {
       emit(random.pick([.fence, .pause, .threadPointer(target()), .prefetchForStore(far)]))
     case 23: frame()
     case 25: neighbours()
+    case 26: emit(.trap(random.pick(ProbeTrap.allCases)))
     case 24: emit(.addShifted(target(), any(), UInt8(1 + random.below(3))))
     default: call()
     }
@@ -404,6 +420,7 @@ struct RandomProgram {
     }
     guard role.isAtSite, !bodyCalled else { return }
     if random.once(in: 2) { emit(.argument(target(), random.below(6))) }
+    if setsArguments, random.once(in: 2) { emit(.setArgument(random.below(6), any())) }
     if role.isShared { return emit(.siteOps(target())) }
     if writesRegisterFile {
       // The address is none that can be compared.

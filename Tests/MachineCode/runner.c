@@ -4,9 +4,10 @@
 //
 // All numbers are 64-bit words, little-endian. INPUT: code address and size, window address, words in the window of which
 // the first are compared, words of timestamps after them, stack address and size, how many faults, how many programs; the
-// code; pairs of an access that may fault and where to go on then, in order; for each program a struct state to enter with,
-// a struct state of the body's results, and the window. OUTPUT: the thread pointer; for each program whether the body
-// ran, the registers that it saw, those at the end, the window with timestamps, a timestamp before and one after.
+// code; pairs of an access that may fault, or a trap, and where to go on then, in order; for each program a struct state to
+// enter with, a struct state of the body's results, and the window. OUTPUT: the thread pointer; for each program whether the
+// body ran (1 if it was entered at apus_body, 2 at apus_elsewhere), the registers that it saw, those at the end and behind
+// them a number made of where the traps were, the window with timestamps, a timestamp before and one after.
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ void apus_enter(const struct state *);
 
 static uint64_t *faults;
 static uint64_t fault_count;
+// Of each trap, in order: this times 31, and where it was.
+static uint64_t trapped;
 
 static void fail(const char *what) {
   perror(what);
@@ -51,6 +54,7 @@ static void handle(int signal, siginfo_t *info, void *raw) {
     if (faults[2 * middle] < place) low = middle + 1; else high = middle;
   }
   if (low < fault_count && faults[2 * low] == place) {
+    if (signal == SIGTRAP) trapped = 31 * trapped + place;
     set_program_counter(context, faults[2 * low + 1]);
     return;
   }
@@ -105,11 +109,13 @@ int main(int count, char **arguments) {
     read_words(window, 8 * words, input);
     memset(window + words, 0, 8 * stamps);
     apus_ran = 0;
+    trapped = 0;
     memset(&apus_seen, 0, sizeof apus_seen);
     uint64_t times[2] = {timestamp(), 0};
     apus_enter(&start);
     times[1] = timestamp();
     uint64_t ran = apus_ran;
+    apus_end.entry = trapped;
     write_words(&ran, 8, output);
     write_words(&apus_seen, sizeof apus_seen, output);
     write_words(&apus_end, sizeof apus_end, output);

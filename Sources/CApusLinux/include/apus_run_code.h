@@ -32,10 +32,15 @@ const void *apus_run_code_return_address(void);
 const void *apus_run_code_body(void);
 struct apus_registers *apus_run_code_seen(void);
 struct apus_registers *apus_run_code_result(void);
+// The same body by another name, and which of the two was entered last: 1 for `apus_run_code_body()`, 2 for this one.
+const void *apus_run_code_elsewhere(void);
+uint64_t *apus_run_code_entered(void);
 
-// From now on a SIGSEGV at program counter pairs[2 * i] continues at pairs[2 * i + 1]; any other is fatal as usual.
-// The pairs must stay where they are. 0 or -errno.
+// From now on a SIGSEGV of the instruction at pairs[2 * i], or a SIGTRAP of the breakpoint there, continues at
+// pairs[2 * i + 1]; any other is fatal as usual. The pairs must stay where they are. 0 or -errno.
 int apus_run_code_faults(const uint64_t *pairs, size_t count);
+// A number made of where these traps were: for each, in order, it becomes 31 times what it was plus the place.
+uint64_t *apus_run_code_trapped(void);
 
 // The time-stamp counter, and the word at fs:0.
 uint64_t apus_run_code_timestamp(void);

@@ -157,6 +157,11 @@ extension PPC64LEEncoderForm {
         code.storeUpdating(m, s)
         return "stdu \(s.number), \(m.text)"
       },
+      PPC64LEEncoderForm("dcbtst") { code, random in
+        let (b, i) = (random.powerRegister(), random.powerRegister())
+        code.prefetchForStore(b, i)
+        return "dcbtst \(b.number), \(i.number)"
+      },
       PPC64LEEncoderForm("ldarx") { code, random in
         let (d, a) = (random.powerRegister(), random.powerRegister())
         code.loadReserved(d, at: a)

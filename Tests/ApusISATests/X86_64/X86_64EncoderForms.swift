@@ -89,8 +89,15 @@ extension EncoderForm {
     self.init(description: name, write: write)
   }
 
-  /// Every form that the encoder has, apart from those whose bytes never vary.
-  static let all: [EncoderForm] = moves + arithmetic + control
+  private init(_ text: String, _ write: @escaping @Sendable (inout X86_64.Encoder) -> Void) {
+    self.init(text) { code, _ in
+      write(&code)
+      return text
+    }
+  }
+
+  /// Every form that the encoder has.
+  static let all: [EncoderForm] = moves + arithmetic + control + fixed
 
   private static let moves: [EncoderForm] =
     [
@@ -316,5 +323,29 @@ extension EncoderForm {
       code.call(through: m)
       return "call qword ptr \(m.text)"
     },
+  ]
+
+  /// The no-operations that the Intel manual recommends, by how many bytes they are.
+  private static let noOperations = [
+    "nop", "xchg ax, ax", "nop dword ptr [rax]", "{disp8} nop dword ptr [rax]",
+    "{disp8} nop dword ptr [rax + rax]", "{disp8} nop word ptr [rax + rax]", "{disp32} nop dword ptr [rax]",
+    "{disp32} nop dword ptr [rax + rax]", "{disp32} nop word ptr [rax + rax]",
+  ]
+
+  private static let fixed: [EncoderForm] = [
+    EncoderForm("nop") { code, random in
+      let count = random.below(41)
+      code.noOperation(count)
+      let longest = noOperations[8]
+      let whole = [String](repeating: longest, count: count / 9)
+      return (whole + (count % 9 == 0 ? [] : [noOperations[count % 9 - 1]])).joined(separator: "; ")
+    },
+    EncoderForm("ret") { $0.return() },
+    EncoderForm("int3") { $0.breakpoint() },
+    EncoderForm("ud2") { $0.undefined() },
+    EncoderForm("rdtsc") { $0.readTimestamp() },
+    EncoderForm("pause") { $0.pause() },
+    EncoderForm("mfence") { $0.memoryFence() },
+    EncoderForm("endbr64") { $0.endBranch() },
   ]
 }

@@ -25,13 +25,13 @@ enum ARM64FrameWalk {
     let offset = Int(instruction.address)
     let relocation = blob.relocations.first { $0.offset == offset }
     var step = FrameWalk.Step(offset: offset, size: 4, text: instruction.text)
-    step.isFollowed = !instruction.endsPath
+    step.isFollowed = !instruction.endsPath || blob.isTrap(offset)
     switch instruction.kind {
     case .return(.x9) where blob.returnPoint == offset + 4:
       step.callsBody = true
       step.isFollowed = true
       step.change = { $0.places = [held] }
-    case .return: step.leaves = true
+    case .return, .jumpRegister: step.leaves = true
     case .address(.x30, _, _): step.change = { $0.places.remove(link) }
     case .jump where relocation != nil: step.leaves = true
     case .call where relocation?.target == .body:
@@ -40,13 +40,22 @@ enum ARM64FrameWalk {
     case .call: step.change = { $0.places.remove(link) }
     case .move(.x30, _): step.change = { $0.places = [link] }
     case .stack(let change): step.change = { adjust(&$0, instruction.word, change) }
-    // str x?, [sp]: the return address changes.
-    case .other where instruction.word & 0xffff_ffe0 == 0xf900_03e0:
+    // str x?, [sp]: the return address changes, if it is there.
+    case .other where instruction.word & 0xffff_ffe0 == 0xf900_03e0 && !hasNoLink(blob, after: offset):
       step.change = { $0.places = [.memory(-$0.cfaOffset)] }
     default:
       if let target = instruction.relativeTarget { step.targets = [Int(target)] }
     }
     return step
+  }
+
+  /// Whether what is next taken from the stack together with the stack pointer is x17, which has no return address.
+  private static func hasNoLink(_ blob: CodeBlob, after offset: Int) -> Bool {
+    let rest = ARM64.Decoder().decodeAll(Array(blob.bytes[offset...]), at: 0)
+    let taken = rest.first {
+      if case .stack(let change) = $0.kind { change > 0 && $0.word & 1 << 22 != 0 } else { false }
+    }
+    return taken.map { $0.word & 31 == 17 } ?? false
   }
 
   /// A store below the stack pointer, which goes down with it, or a load that takes it up again. Where the link register is

@@ -312,7 +312,8 @@ struct ARM64LoweringTests {
     for seed in 0..<3000 {
       let role: ProbeProgram.Role = [.stub, .returnStub, .routine][seed % 3]
       var maker = RandomProgram(
-        seed: UInt64(seed) << 16, role: role, window: window, routines: [ProbeSymbol(rawValue: "r")])
+        seed: UInt64(seed) << 16, role: role, window: window, elsewhere: 0x20_0000,
+        routines: [ProbeSymbol(rawValue: "r")])
       let blob = try Lowering(.arm64).lower(maker.make("p\(seed)"))
       if let difference = ARM64FrameWalk.objection(blob, role) {
         Issue.record("program \(seed): \(difference)")

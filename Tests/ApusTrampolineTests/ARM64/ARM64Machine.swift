@@ -3,6 +3,8 @@ import ApusISA
 import ApusProbe
 import TestSupport
 
+@testable import ApusTrampoline
+
 /// The registers of an arm64 program: x0 to x30, sp, and 64 words of vector registers.
 struct ARM64RegisterValues: MachineRegisters {
   static let architecture = Architecture.arm64
@@ -48,8 +50,12 @@ struct ARM64RegisterValues: MachineRegisters {
       }, bodyOffset: 8)
   }
 
-  var arguments: InlineArray<6, UInt64> {
-    [self[.x0], self[.x1], self[.x2], self[.x3], self[.x4], self[.x5]]
+  static let argumentWords = 0..<6
+  static let jumpRegisters = [17]
+  static func keepsJumpRegister(_ program: ProbeProgram) throws -> Bool {
+    let outline = try ProgramOutline(
+      program, free: ARM64Frame.scratch, hidden: ARM64Frame.hiddenRegisters)
+    return outline.needs(at: 0).saved & ARM64Frame.addressBit != 0
   }
 
   var registerFileWords: [UInt64?] { words[0..<32].map { Optional($0) } + [0, nil] }

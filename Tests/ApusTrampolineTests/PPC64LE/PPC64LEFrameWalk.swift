@@ -37,9 +37,10 @@ enum PPC64LEFrameWalk {
     let offset = Int(instruction.address)
     let relocation = blob.relocations.first { $0.offset == offset }
     var step = FrameWalk.Step(offset: offset, size: 4, text: instruction.text)
-    step.isFollowed = !instruction.endsPath
+    step.isFollowed = !instruction.endsPath || blob.isTrap(offset)
     switch instruction.flow {
     case .return: step.leaves = true
+    case .jump(nil): step.leaves = true
     case .jump where relocation != nil: step.leaves = true
     case .call where relocation?.target == .body:
       step.callsBody = true

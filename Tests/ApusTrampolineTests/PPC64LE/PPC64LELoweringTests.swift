@@ -281,7 +281,8 @@ struct PPC64LELoweringTests {
     for seed in 0..<3000 {
       let role: ProbeProgram.Role = [.stub, .returnStub, .routine][seed % 3]
       var maker = RandomProgram(
-        seed: UInt64(seed) << 16, role: role, window: window, routines: [ProbeSymbol(rawValue: "r")])
+        seed: UInt64(seed) << 16, role: role, window: window, elsewhere: 0x20_0000,
+        routines: [ProbeSymbol(rawValue: "r")])
       let blob = try Lowering(.ppc64le).lower(maker.make("p\(seed)"))
       if let difference = try PPC64LEFrameWalk.objection(blob, role) {
         Issue.record("program \(seed): \(difference)")

@@ -3,6 +3,8 @@ import ApusISA
 import ApusProbe
 import TestSupport
 
+@testable import ApusTrampoline
+
 /// The registers of a ppc64le program: r0 to r31, LR, CTR, XER, CR, and 128 words of vector registers.
 struct PPC64LERegisterValues: MachineRegisters {
   static let architecture = Architecture.ppc64le
@@ -39,8 +41,13 @@ struct PPC64LERegisterValues: MachineRegisters {
 
   static var sharedSite: SharedSite? { nil }
 
-  var arguments: InlineArray<6, UInt64> {
-    [self[.r3], self[.r4], self[.r5], self[.r6], self[.r7], self[.r8]]
+  static let argumentWords = 3..<9
+  static let jumpRegisters = [12, 33]
+  static func keepsJumpRegister(_ program: ProbeProgram) throws -> Bool {
+    let outline = try ProgramOutline(
+      program, free: PPC64LEFrame.routineScratch, hidden: PPC64LEFrame.hiddenRegisters)
+    // r12 is that of v0.
+    return outline.needs(at: 0).saved & 1 != 0
   }
 
   var registerFileWords: [UInt64?] {

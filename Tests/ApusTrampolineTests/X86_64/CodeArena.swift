@@ -86,11 +86,18 @@ final class CodeRunner {
   /// A function that notes the registers and changes those that functions may.
   var body: Address { unsafe UInt64(UInt(bitPattern: apus_run_code_body())) }
 
+  /// The same function by another name.
+  var elsewhere: Address { unsafe UInt64(UInt(bitPattern: apus_run_code_elsewhere())) }
+  /// Where the body was entered last.
+  var entered: BodyEntry? { unsafe BodyEntry(rawValue: apus_run_code_entered().pointee) }
+  /// A number made of where the traps of the last run were.
+  var trapped: UInt64 { unsafe apus_run_code_trapped().pointee }
+
   var seen: RegisterValues { unsafe RegisterValues(apus_run_code_seen().pointee) }
 
   func setResult(_ values: RegisterValues) { unsafe apus_run_code_result().pointee = values.raw }
 
-  /// Where accesses that fault go on.
+  /// Where accesses that fault, and traps, go on.
   func setFaults(_ table: [(start: Address, recovery: Address)]) throws {
     guard 2 * table.count <= Self.pairCapacity else { throw ArenaFailure(description: "too many faults") }
     for (index, entry) in table.enumerated() {
@@ -104,6 +111,8 @@ final class CodeRunner {
   /// Calls code; the registers afterwards.
   func run(_ code: Address, _ values: RegisterValues) -> RegisterValues {
     var raw = values.raw
+    unsafe apus_run_code_entered().pointee = 0
+    unsafe apus_run_code_trapped().pointee = 0
     unsafe apus_run_code(
       UnsafeRawPointer(bitPattern: UInt(code)), &raw, UnsafeMutableRawPointer(bitPattern: UInt(stackEnd)))
     return RegisterValues(raw)

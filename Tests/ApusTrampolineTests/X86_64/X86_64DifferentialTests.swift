@@ -39,9 +39,10 @@ private struct Differential {
 
   /// One stub, ready to run.
   private struct Case {
-    var program: ProbeProgram
+    var item: ProgramBatch.Item
     var entry: Address
-    var seed: UInt64
+    /// Where its traps and those of its routines are.
+    var traps: PlacedTraps
   }
 
   /// Generates, lowers and runs a batch; false if something differed.
@@ -50,14 +51,18 @@ private struct Differential {
     let body = try arena.appendJump(to: runner.body)
     var faults: [(start: Address, recovery: Address)] = []
     var addresses: [ProbeSymbol: Address] = [:]
-    let programs = try ProgramBatch(batch, programs: count, window: window)
-    programs.count(&coverage, argumentRegisters: [.v4, .v3, .v2, .v1, .v5, .v6])
+    let programs = try ProgramBatch(
+      batch, programs: count, window: window, elsewhere: runner.elsewhere,
+      argumentRegisters: [.v4, .v3, .v2, .v1, .v5, .v6])
+    programs.count(&coverage)
+    var routineTraps = PlacedTraps()
     for (symbol, program) in programs.routines {
-      addresses[symbol] = try place(program, arena, body, addresses, &faults)
+      addresses[symbol] = try place(program, arena, body, addresses, &faults, &routineTraps)
     }
     var cases: [Case] = []
     for item in programs.items {
-      var entry = try place(item.program, arena, body, addresses, &faults)
+      var traps = routineTraps
+      var entry = try place(item.program, arena, body, addresses, &faults, &traps)
       if item.program.role == .returnStub {
         // It is entered by a return: the return address is off the stack.
         var code = X86_64.Encoder()
@@ -66,15 +71,16 @@ private struct Differential {
         code.jump(near: Int32(truncatingIfNeeded: Int64(bitPattern: entry &- end)))
         entry = try arena.append(code.bytes)
       }
-      cases.append(Case(program: item.program, entry: entry, seed: item.seed))
+      cases.append(Case(item: item, entry: entry, traps: traps))
     }
     try arena.seal()
     try runner.setFaults(faults)
     let linked = try programs.linked()
     for (index, item) in cases.enumerated() {
       if let difference = try compare(item, linked, index) {
-        let listing = item.program.instructions.map { "  \($0)" }.joined(separator: "\n")
-        Issue.record("\(item.program.name) (\(item.program.role)): \(difference)\n\(listing)")
+        let program = item.item.program
+        let listing = program.instructions.map { "  \($0)" }.joined(separator: "\n")
+        Issue.record("\(program.name) (\(program.role)): \(difference)\n\(listing)")
         return false
       }
       self.programs += 1
@@ -84,19 +90,20 @@ private struct Differential {
 
   private func place(
     _ program: ProbeProgram, _ arena: CodeArena, _ body: Address, _ symbols: [ProbeSymbol: Address],
-    _ faults: inout [(start: Address, recovery: Address)]
+    _ faults: inout [(start: Address, recovery: Address)], _ traps: inout PlacedTraps
   ) throws -> Address {
     let blob = try lowering.lower(program)
     let place = try arena.append(blob.placed(at: arena.next, body: body) { symbols[$0] })
     for entry in blob.faultTable {
       faults.append((place + UInt64(entry.start), place + UInt64(entry.recovery)))
     }
+    try traps.add(program, blob, at: place, &faults)
     return place
   }
 
   /// What differs, or nil.
   private mutating func compare(_ item: Case, _ linked: LinkedPrograms, _ index: Int) throws -> String? {
-    var random = Randomness(seed: item.seed ^ 0x5eed)
+    var random = Randomness(seed: item.item.seed ^ 0x5eed)
     let before = RegisterValues(&random)
     let result = RegisterValues(&random)
     let bytes = (0..<(ProgramWindow.bytes / 8)).flatMap { _ in
@@ -123,25 +130,39 @@ private struct Differential {
         ],
         registerFile: (
           runner.frameAddress - UInt64(X86_64.registerFile.frameBytes), before.registerFileWords
-        )), &coverage)
+        ), elsewhere: runner.elsewhere, pushedArguments: item.item.pushedArguments), &coverage)
     if let difference = reference.difference(machineBytes) { return difference }
     for slot in 0..<ProgramWindow.timestampCount {
       let stamp = data.read(1024 + ProgramWindow.bytes + 8 * slot, 8)
       let value = stamp.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       if value != 0, value < start || value > end { return "timestamp \(value) is not in \(start)...\(end)" }
     }
-    return compareRegisters(before, after, result, reference.bodyRan)
+    guard runner.entered == reference.entered else {
+      let entered = runner.entered.map { "\($0)" } ?? "somewhere"
+      return "the body was entered: \(entered), not \(reference.entered)"
+    }
+    guard runner.trapped == item.traps.digest(reference.traps) else {
+      return "not the traps of \(reference.traps)"
+    }
+    return compareRegisters(before, after, result, reference)
   }
 
-  /// All registers are as the caller left them for the body, and as the body left them for the caller.
+  /// All registers are as the caller left them for the body, but for arguments that were set, and as the body left them for
+  /// the caller.
   private func compareRegisters(
-    _ before: RegisterValues, _ after: RegisterValues, _ result: RegisterValues, _ bodyRan: Bool
+    _ before: RegisterValues, _ after: RegisterValues, _ result: RegisterValues, _ reference: ReferenceRun
   ) -> String? {
     if after[.rsp] != runner.stackAfter { return "rsp is \(after[.rsp]), not \(runner.stackAfter)" }
-    guard bodyRan else { return after.difference(from: before).map { "at the end, " + $0 } }
+    guard reference.entered != .none else {
+      return after.difference(from: before).map { "at the end, " + $0 }
+    }
     let seen = runner.seen
     if seen[.rsp] != runner.frameAddress { return "the body's rsp is \(seen[.rsp])" }
-    if let difference = seen.difference(from: before) { return "in the body, " + difference }
+    var found = before
+    for (index, register) in X86_64.Register.arguments.enumerated() {
+      found[register] = reference.arguments[index]
+    }
+    if let difference = seen.difference(from: found) { return "in the body, " + difference }
     var expected = result
     for register: X86_64.Register in [.rbx, .rbp, .r12, .r13, .r14, .r15] {
       expected[register] = before[register]

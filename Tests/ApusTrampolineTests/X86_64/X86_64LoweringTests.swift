@@ -234,7 +234,8 @@ struct X86_64LoweringTests {
     for seed in 0..<3000 {
       let role: ProbeProgram.Role = [.stub, .returnStub, .routine][seed % 3]
       var maker = RandomProgram(
-        seed: UInt64(seed) << 16, role: role, window: window, routines: [ProbeSymbol(rawValue: "r")])
+        seed: UInt64(seed) << 16, role: role, window: window, elsewhere: 0x20_0000,
+        routines: [ProbeSymbol(rawValue: "r")])
       let blob = try Lowering(.x86_64).lower(maker.make("p\(seed)"))
       if let difference = try walk(blob, role, decoder) {
         Issue.record("program \(seed): \(difference)")
@@ -251,7 +252,7 @@ struct X86_64LoweringTests {
       let offset = Int(instruction.address)
       let relocation = blob.relocations.first { $0.offset == offset + 1 }
       var step = FrameWalk.Step(offset: offset, size: instruction.count, text: instruction.text)
-      step.isFollowed = !instruction.endsPath
+      step.isFollowed = !instruction.endsPath || blob.isTrap(offset)
       switch instruction.flow {
       case .branch(_, let target): step.targets = [Int(target)]
       case .jump(let target?) where relocation == nil: step.targets = [Int(target)]
