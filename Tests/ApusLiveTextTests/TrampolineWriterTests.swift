@@ -131,10 +131,11 @@ extension LaunchingTests {
         let memory = try laboratory.tracer.memory(of: laboratory.process)
         let before = try laboratory.tracer.registers(of: laboratory.process)
         let room = before.stackPointer - 4096
-        // Three of each stub, and the depth of enter, enterRegisters and exit.
+        // Three of each stub; the depth of enter, enterRegisters and exit; two of each log, for what is owed; and two wherever the
+        // window changes: these three, switchWindow and land.
         let stubs = try #require(made.first).stub
         try #require(writer.committed.count { $0.range.start >= stubs } == 3 * 20)
-        try #require(writer.committed.count { $0.range.start < stubs } == 3)
+        try #require(writer.committed.count { $0.range.start < stubs } == 3 + 2 * 2 + 5 * 2)
         #expect(
           writer.committed.allSatisfy { item in !writer.restartable.contains { $0.contains(item.range.start) }
           })
@@ -151,12 +152,13 @@ extension LaunchingTests {
           settled += 1
           let stores = left.prefix { $0.range.start < first.range.start + 24 }
           var expected: [UInt64: UInt64] = [:]
-          for (index, item) in stores.enumerated() {
-            registers[item.store.base] = room
+          for (index, item) in stores.reversed().enumerated() {
+            // The first one's place is in the room, and the others' are near it.
+            registers[item.store.base] = room &- UInt64(bitPattern: Int64(item.store.displacement))
             if case .register(let word) = item.store.value { registers[word] = 1000 + UInt64(index) }
           }
           for item in stores {
-            let place = registers[item.store.base] + UInt64(item.store.displacement)
+            let place = registers[item.store.base] &+ UInt64(bitPattern: Int64(item.store.displacement))
             try memory.write([UInt8](repeating: 0xff, count: 8), at: place)
             switch item.store.value {
             case .register(let word): expected[place] = registers[word]

@@ -92,7 +92,7 @@ enum EquivalentMutants {
       "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v0": leftover, "remove depth = v0": leftover,
       "remove [v6+8] = v0 (3)": keptBefore, "remove [v6+16] = v3": keptBefore,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": keptBefore,
-      "swap current = 0 and slot = v5": committedAsOne, "swap slot = v5 and v6 = [v5]": fixedKey,
+      "swap current = 0 and slot = v5": committedAsOne,
       "weaken current = local exchange v3": shared,
     ],
     "findMirror": [
@@ -110,7 +110,7 @@ enum EquivalentMutants {
         "with a depth limit: the same code as without, where it is found out",
       "swap current = 0 and slot = v5": committedAsOne,
       "remove [v4] = 0": stale, "remove [v3] = 0": stale,
-      "swap current = v0 and depth = v2": committedAsOne, "swap slot = v5 and v6 = [v5]": fixedKey,
+      "swap current = v0 and depth = v2": committedAsOne,
       "remove call arm": "a second chance: the landing has armed all frames that can be found",
     ],
     "notifyLoader": ["at the limit if v2 >= [v3+64]": guess],
@@ -123,7 +123,7 @@ enum EquivalentMutants {
       "remove [v6+16] = v3": keptBefore,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": keptBefore,
       "remove committed": shared,
-      "swap slot = v5 and v6 = [v5]": fixedKey,
+
       "weaken current = local exchange v3": shared,
     ],
   ]
@@ -150,7 +150,6 @@ enum EquivalentMutants {
   private static let noStackSoLow = "then it compares with 0, and no stack lies in the lowest GiB"
   private static let unseen = "words that nobody else looks at between the two"
   private static let statistic = "a statistic, which may lose a count when threads collide"
-  private static let fixedKey = "a claimed slot's key never changes"
   private static let shared = "the same code as in switchWindow and exit, where it is found out"
   private static let stale = "a left-over entry only costs the next call at that address the slow path"
   private static let bound = "bounds a search that ends by itself unless stacks lead in a circle"
