@@ -112,7 +112,7 @@ cve-effects:
 	@$(STEP) "Redis' fixes against the tests that came with them" python3 $(PATCHES)/effects.py
 
 fuzz-smoke:
-	@$(STEP) "Fuzzing: the readers of ELF, traces, packets and patches" Fuzz/run.sh --seconds 60 --fresh
+	@$(STEP) "Fuzzing: the ELF and trace readers a minute, packets and patches another" Fuzz/run.sh --seconds 120 --fresh
 
 fuzz:
 	@$(STEP) "Fuzzing" Fuzz/run.sh --seconds $(FUZZ_SECONDS)

@@ -29,6 +29,11 @@ protocol CallSiteArchitecture {
   static func firstBranchTarget(in code: [UInt8], below limit: Int) -> Int?
 }
 
+extension CallSiteArchitecture {
+  /// None: one nop that was asked for is enough.
+  static func firstBranchTarget(in code: [UInt8], below limit: Int) -> Int? { nil }
+}
+
 extension Architecture {
   /// What its call sites look like.
   var callSites: any CallSiteArchitecture.Type {

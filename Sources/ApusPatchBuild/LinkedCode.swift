@@ -1,7 +1,7 @@
 internal import ApusCore
 
-/// What is to be known of an architecture's code, and what can be read back of it that a linker has put addresses into. What may lead by another way (a GOT, a PLT, a
-/// veneer) is not looked at.
+/// What is to be known of an architecture's code, and what can be read back of it that a linker has put addresses into. What may lead
+/// by another way (a GOT, a PLT, a veneer) is not looked at.
 protocol LinkedCode {
   /// The bytes of a jump.
   static var jumpBytes: UInt64 { get }

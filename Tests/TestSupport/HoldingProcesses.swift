@@ -3,6 +3,8 @@ package import Testing
 /// One test at a time of all that hold processes, whichever suites they are of: two tracers at once starve each other on a small
 /// machine.
 package struct HoldingProcesses: SuiteTrait, TestTrait, TestScoping {
+  package init() {}
+
   package var isRecursive: Bool { true }
 
   package func provideScope(

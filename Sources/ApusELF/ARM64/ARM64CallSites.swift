@@ -11,7 +11,4 @@ enum ARM64CallSites: CallSiteArchitecture {
   static func nopLength(_ bytes: ArraySlice<UInt8>) -> Int? {
     bytes.starts(with: [0x1f, 0x20, 0x03, 0xd5]) ? 4 : nil  // nop
   }
-
-  /// One nop that was asked for is enough.
-  static func firstBranchTarget(in code: [UInt8], below limit: Int) -> Int? { nil }
 }

@@ -10,7 +10,4 @@ enum PPC64LECallSites: CallSiteArchitecture {
   static func nopLength(_ bytes: ArraySlice<UInt8>) -> Int? {
     bytes.starts(with: [0, 0, 0, 0x60]) ? 4 : nil  // ori 0,0,0
   }
-
-  /// One nop that was asked for is enough.
-  static func firstBranchTarget(in code: [UInt8], below limit: Int) -> Int? { nil }
 }

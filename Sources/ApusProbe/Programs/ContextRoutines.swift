@@ -99,19 +99,14 @@ extension ProgramBuilder {
         ProbeAddress(.v1, ThreadContext.current), expected: .v0, desired: .v3, otherwise: again))
   }
 
-  /// Goes back from the window to the one whose slot, with the mark of a half-done change, is in v2. What was changed
-  /// from is kept. Changes v0, v2, v3, v5, v6 and v7.
+  /// Goes back from the window to the one whose slot, with the mark of a half-done change, is in v2. Changes v0, v2, v3, v5, v6
+  /// and v7.
   mutating func restoreWindow(_ environment: ProbeEnvironment) {
     let done = label()
-    load(.v6, .v1, ThreadContext.windowSlot)
-    load(.v0, .v1, ThreadContext.current)
-    store(.v6, StackChunk.current, .v0)
-    load(.v0, .v1, ThreadContext.depth)
-    store(.v6, StackChunk.depth, .v0)
     move(.v5, .v2)
     shiftRight(.v5, 1)
     shiftLeft(.v5, 1)
-    // Of a change that was interrupted nothing is put back: it begins again.
+    // Of a change that was interrupted nothing is put back: it begins again, and keeps what it finds.
     branch(.v5, .notEqual, .v2, done)
     setWindow(slot: .v5, environment)
     place(done)

@@ -186,6 +186,12 @@ enum Scenarios {
         .handler(calls + [.read]),
       ]),
     Scenario(
+      name: "small buffer, dropping, fibres", waits: false, ringEvents: 8,
+      threads: [[.call(1, [.resume(1), .call(2, [.resume(1), .read]), .call(4, []), .resume(1)])]],
+      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])]), .yield])]],
+      injections: [.handler(calls), .handler([.read] + busy), .alternate([.read] + calls)], isExact: false,
+      leavesNothing: false),
+    Scenario(
       name: "jumps within handlers", threads: [nested], injections: [.handler(jumping), .alternate(jumping)],
       isExact: false, leavesNothing: false),
     Scenario(

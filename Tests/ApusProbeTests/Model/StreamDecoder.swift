@@ -122,6 +122,7 @@ struct StreamDecoder {
     case .unmatched, .registers, nil: fail("an unknown event \(word.rawValue)")
     }
   }
+
   /// A stack, the one that it was entered from, and so on.
   private func chain(from stack: UInt64) -> [UInt64] {
     var chain = [stack]

@@ -61,9 +61,7 @@ enum EquivalentMutants {
     "switchWindow": [
       "at the limit if v7 >= 262145": noSuchDistance,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen, "swap current = 0 and slot = v4": committedAsOne,
-      "remove restartable to [v6+8] = v0":
-        unexplored
-        + "two handlers in a thread's first window, one on an alternate stack (they are explored by pairs)",
+      "remove restartable to [v6+8] = v0": firstWindow,
     ],
     "logReturn": ["swap limit = 0 and v0 = pending": unseen],
     "leaveFrames": [
@@ -89,9 +87,8 @@ enum EquivalentMutants {
       "remove restartable to v2 add 1": "with a depth limit: the same code as without, where it is found out",
       "remove restartable to v0 = [v6]": unexplored + look,
       "remove restartable to [v6] = 0": unexplored + look,
-      "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v0": leftover, "remove depth = v0": leftover,
-      "remove [v6+8] = v0 (3)": keptBefore, "remove [v6+16] = v3": keptBefore,
-      "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": keptBefore,
+      "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v3": leftover, "remove depth = v0": leftover,
+      "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": firstWindow,
       "swap current = 0 and slot = v5": committedAsOne,
       "weaken current = local exchange v3": shared,
     ],
@@ -103,9 +100,7 @@ enum EquivalentMutants {
     "exit": [
       "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
       "remove [v0+128] += atomic (2)": "no scenario returns where it was not entered; ExitTests do",
-      "remove [v6+8] = v0": keptTwice, "remove [v6+16] = v0": keptTwice,
-      "remove [v6+8] = v0 (2)": keptBefore, "remove [v6+16] = v3": keptBefore,
-      "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": keptBefore,
+      "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": firstWindow,
       "remove restartable to v2 add -1":
         "with a depth limit: the same code as without, where it is found out",
       "swap current = 0 and slot = v5": committedAsOne,
@@ -117,13 +112,10 @@ enum EquivalentMutants {
     "disarm": ["swap disarmed = 1 and v6 = low": "while an unwinder is at work nobody clears the mark"],
     "land": [
       "remove searches = v0": bound, "swap searches = v0 and v2 = [v3+16]": bound,
-      "remove [v6+16] = v0": leftover,
+      "remove [v6+16] = v3": leftover,
       "remove depth = v0": leftover, "swap current = 0 and slot = v5": committedAsOne,
-      "remove [v6+8] = v0": keptTwice, "remove [v6+8] = v0 (2)": keptBefore,
-      "remove [v6+16] = v3": keptBefore,
-      "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": keptBefore,
+      "swap [v6+16] = v3 and [v6+8] = v0": unseen, "remove restartable to [v6+8] = v0": firstWindow,
       "remove committed": shared,
-
       "weaken current = local exchange v3": shared,
     ],
   ]
@@ -131,15 +123,13 @@ enum EquivalentMutants {
   private static let committedAsOne = "committed stores are made as one"
   private static let otherMinimum = "no call takes so long; found out with a minimum of fewer ticks"
   private static let unrelated = "two places that have nothing to do with each other"
-  private static let sameElsewhere =
-    "with a minimum duration: the same code as without, where it is found out"
   /// Not equivalent, and found out by no exploration: what that would take.
   private static let unexplored = "NOT EXPLORED: takes "
   private static let afterLoss =
     unexplored + "a handler that finds room right after the stack chunk was lost on another stack"
+  private static let firstWindow =
+    unexplored + "two handlers in a thread's first window, one on an alternate stack"
   private static let look = "a handler that leaves another window by a jump between two looks"
-  private static let keptBefore = "the same code as in switchWindow; here the window was kept just before"
-  private static let keptTwice = "what is in the window is kept again as the first step of changing it"
   private static let emptyEntry =
     "in stubs with a root filter; the same check of the entry is found out in all others"
   private static let room = "how much room is waited for is a matter of choice"

@@ -13,12 +13,12 @@ extension ProgramSet {
   /// Those whose branches are changed too: all but the ones that look for frames and windows, most of whose branches
   /// bound a search.
   static let branching = Set(hunted).subtracting(
-    [Routine.enter, .enterRegisters, .exit, .arm, .disarm, .land].map(\.rawValue))
+    [Routine.enter, .exit, .arm, .disarm, .land].map(\.rawValue))
 
   /// Changes a program of this set wherever it stands (a stub for each function that is called); false if nothing was
   /// changed.
   mutating func change(
-    _ name: String, _ scenario: Scenario, _ change: (ProbeProgram, _ function: Int?) -> ProbeProgram?
+    _ name: String, _ level: Level, _ change: (ProbeProgram, _ function: Int?) -> ProbeProgram?
   ) -> Bool {
     var any = false
     func apply(_ program: inout ProbeProgram, _ function: Int? = nil) {
@@ -26,7 +26,7 @@ extension ProgramSet {
       program = changed
       any = true
     }
-    if name == "\(scenario.level) stub" {
+    if name == "\(level) stub" {
       // Those of the regs path do nothing but call routines.
       for function in 1...8 where !stubs[function].name.hasSuffix("Registers") {
         apply(&stubs[function], function)
@@ -68,7 +68,7 @@ enum MutantHunt {
     var known: Set<String> = []
     for scenario in Scenarios.all {
       var set = ProgramSet(scenario)
-      _ = set.change(program, scenario) { original, function in
+      _ = set.change(program, scenario.level) { original, function in
         for mutant in Mutant.all(
           of: original, function: function, branches: ProgramSet.branching.contains(program))
         where known.insert(mutant.name).inserted {
@@ -81,15 +81,13 @@ enum MutantHunt {
   }
 
   /// The scenario that finds it out, with how many boundaries were left out; nil if none does.
-  static func find(
-    _ program: String, _ name: String, in grounds: [Ground], strides: [Int]
-  ) throws -> (
+  static func find(_ program: String, _ name: String, in grounds: [Ground], strides: [Int]) throws -> (
     scenario: String, stride: Int
   )? {
     var mutated: [(ground: Ground, programs: ProgramSet)] = []
     for ground in grounds {
       var set = ground.programs
-      let exists = set.change(program, ground.scenario) { original, function in
+      let exists = set.change(program, ground.scenario.level) { original, function in
         Mutant.all(of: original, function: function, branches: ProgramSet.branching.contains(program)).first {
           $0.name == name
         }?.applied(to: original)
