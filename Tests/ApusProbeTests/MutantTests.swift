@@ -3,9 +3,11 @@ import Testing
 
 /// For each operation whose order matters, and each branch: without it, or with another, an exploration fails.
 @Suite struct MutantTests {
+  private static let grounds = Result { try MutantHunt.grounds() }
+
   @Test(arguments: ProgramSet.hunted) func everyMutantIsFoundOut(_ program: String) async throws {
     let equivalent = EquivalentMutants.reasons[program] ?? [:]
-    let grounds = try MutantHunt.grounds()
+    let grounds = try Self.grounds.get()
     let survivors = try await withThrowingTaskGroup(of: String?.self) { group in
       for name in MutantHunt.names(of: program) where equivalent[name] == nil {
         group.addTask {
