@@ -202,8 +202,8 @@ def check(tool, program, here, level, directory, limit):
     own = programs.read_own_counts(os.path.join(directory, f"{level}.counts"))
     if program.counts != "none":
         check_counts(tool, program, own, here, lossy)
-    if level.startswith("graph") and not lossy:
-        run.check_open(tool, program, "trace", not level.endswith("untimed"))
+    if level == "graph":
+        run.check_open(tool, program, "trace", timed=True)
         run.check_left(tool, program, "trace")
 
 
