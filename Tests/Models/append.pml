@@ -16,7 +16,7 @@
  *     4 No room: the event is lost, or the writer waits (A again), by the policy.
  *   O (owe), restartable: the limit becomes 0, then the count of owed returns goes up. In logReturn and leaveFrames, for what
  *     was lost.
- *   S (logStack), restartable: a stack chunk that was lost is owed: the limit becomes 0, then the chunk's word 1.
+ *   S (logStack): the stack chunk is appended as by A, restartable from where it is looked up; at or above the limit it is owed.
  *   R (RingReader): 1 the position is read (acquire). 2 The words up to it are read, or up to the end if it is below what is
  *     consumed; at the end the reader goes on at the start once the position is not at the end any more. 3 Consumed is
  *     raised (release), for one word or many.
@@ -218,7 +218,15 @@ next:
 
   /* A1. */
 append:
-  if :: position >= limit -> goto turn :: else at = position fi;
+  if
+#ifdef WINDOWS
+  :: position >= limit && KIND(wanted) == STACK -> goto done
+  :: position >= limit && KIND(wanted) != STACK -> goto turn
+#else
+  :: position >= limit -> goto turn
+#endif
+  :: else at = position
+  fi;
   SIGNAL(AT_APPEND);
 store:
   /* A2. */
@@ -396,9 +404,9 @@ done:
           SIGNAL(AT_LOSE);
 lose:
 #ifndef STACK_FORGOTTEN
-          limit = 0;
-          SIGNAL(AT_LOSE);
           stackOwed = true
+#else
+          skip
 #endif
       :: else fi;
       if

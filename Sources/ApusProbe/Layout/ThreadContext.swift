@@ -167,7 +167,7 @@ package enum StackChunk {
   package static let frame: Int32 = 8
   /// Set in a frame that changed the thread's window: ``outerSlot`` says what to change it back to.
   package static let hasOuterBit: UInt8 = 63
-  /// The window's slot before the frame was entered; bit 0 is set if the window was just being changed.
+  /// The window's slot before the frame was entered.
   package static let outerSlot: Int32 = 16
   /// The enclosing open frame, or the window's end if there is none.
   package static let enclosing: Int32 = 24

@@ -73,15 +73,15 @@ extension ProgramBuilder {
     store(.v6, StackChunk.depth, .v3)
     store(.v6, StackChunk.current, .v0)
     place(kept)
+    load(.v6, slot, StackChunk.key)
+    shiftLeft(.v6, StackChunk.shift)
+    mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
     commit(again) {
       $0.storeConstant(.v1, ThreadContext.current, 0)
       $0.store(.v1, ThreadContext.windowSlot, slot)
+      $0.store(.v1, ThreadContext.windowLow, .v6)
+      $0.store(.v1, ThreadContext.windowDelta, .v7)
     }
-    load(.v6, slot, StackChunk.key)
-    shiftLeft(.v6, StackChunk.shift)
-    store(.v1, ThreadContext.windowLow, .v6)
-    mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
-    store(.v1, ThreadContext.windowDelta, .v7)
     call(.logStack)
     add(.v6, .immediate(Int32(StackChunk.size)))
     load(.v3, slot, StackChunk.current)
@@ -99,28 +99,17 @@ extension ProgramBuilder {
         ProbeAddress(.v1, ThreadContext.current), expected: .v0, desired: .v3, otherwise: again))
   }
 
-  /// Goes back from the window to the one whose slot, with the mark of a half-done change, is in v2. Changes v0, v2, v3, v5, v6
-  /// and v7.
-  mutating func restoreWindow(_ environment: ProbeEnvironment) {
-    let done = label()
-    move(.v5, .v2)
-    shiftRight(.v5, 1)
-    shiftLeft(.v5, 1)
-    // Of a change that was interrupted nothing is put back: it begins again, and keeps what it finds.
-    branch(.v5, .notEqual, .v2, done)
-    setWindow(slot: .v5, environment)
-    place(done)
-  }
-
-  /// Loads the window of the context in v1 as a whole: in this order, and with this check of `current`, a window
-  /// that a handler has changed in between is noticed (`changed`). v3 is changed.
+  /// Loads the window of the context in v1 as a whole, restartable: handlers may leave other windows. If it is just being changed,
+  /// goes to `changed`. (So too if, without a tracer, one handler has come in between.) v3 is changed.
   mutating func window(
     low: ProbeRegister, delta: ProbeRegister, current: ProbeRegister, changed: ProbeLabel
   ) {
+    let begin = here()
     load(low, .v1, ThreadContext.windowLow)
     branch(low, .equal, .immediate(0), changed)
     load(delta, .v1, ThreadContext.windowDelta)
     load(current, .v1, ThreadContext.current)
+    endRestartable(begin)
     move(.v3, current)
     subtract(.v3, .register(low))
     branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), changed)
@@ -225,14 +214,14 @@ extension Routine {
   /// Finds or claims the chunk of the frame in v2 and makes it the thread's window.
   ///
   /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
-  /// when it returns; a change that it has interrupted begins again.
+  /// when it returns, but a handler that jumps leaves its own.
   /// 1. The old window's `current` is kept in its slot. Restartable: a handler may leave a window where there was none.
-  /// 2. `current` = 0, and from here on every fast path fails; committed with it, the slot: whoever finds a slot and a
-  ///    `current` finds those of one window.
-  /// 3. low and delta are written.
-  /// 4. The change is logged; a handler's events before are the old stack's.
-  /// 5. The chunk's own `current` is read and written last, if `current` is still 0. A handler that came between may
-  ///    have logged another stack or closed frames of this chunk: it leaves its own window, and the change begins again.
+  /// 2. `current` = 0: from here on every fast path fails. Committed with it: slot, low and delta. So whoever comes finds all of
+  ///    one window.
+  /// 3. The window's chunk is logged or owed. (It may be a handler's by now.) Nobody logs an event of this chunk before: with a
+  ///    `current` of 0 a handler's call changes the window, to the same chunk too, and back.
+  /// 4. The chunk's own `current` is read and written last, if `current` is still 0. If not, a handler has changed the window
+  ///    meanwhile, and maybe back: the change begins again.
   static func switchWindowProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let found = b.label()
@@ -269,22 +258,5 @@ extension Routine {
     b.constant(.v0, 0)
     b.emit(.returnFromRoutine)
     return b.program("switchWindow", .routine)
-  }
-
-  /// Logs which stack chunk the thread's events belong to from here on. Keeps v1.
-  static func logStackProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
-    var b = ProgramBuilder()
-    let logged = b.label()
-    b.stackEvent(.v0, environment, scratch: .v2)
-    b.call(.log)
-    b.branch(.v0, .notEqual, .immediate(0), logged)
-    // It is owed, and nothing is logged before it.
-    let begin = b.here()
-    b.storeConstant(.v1, ThreadContext.limit, 0)
-    b.storeConstant(.v1, ThreadContext.stackOwed, 1)
-    b.endRestartable(begin)
-    b.place(logged)
-    b.emit(.returnFromRoutine)
-    return b.program("logStack", .routine)
   }
 }

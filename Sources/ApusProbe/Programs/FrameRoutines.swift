@@ -105,7 +105,7 @@ extension Routine {
     let inside = b.label()
     let tail = b.label()
     let unchanged = b.label()
-    // v4 = function, v5 = frame, v6 = return address, v7 = old slot (bit 0: the window was being changed) or 0
+    // v4 = function, v5 = frame, v6 = return address, v7 = the slot of the window that is left, or 0
     b.move(.v4, .v0)
     b.move(.v5, .v2)
     b.move(.v6, .v3)
@@ -130,11 +130,6 @@ extension Routine {
     b.constant(.v7, 0)
     b.jump(inside)
     b.place(outside)
-    let change = b.label()
-    b.branch(.v7, .equal, .immediate(0), change)
-    b.branch(.v3, .aboveOrEqual, .immediate(2), change)
-    b.or(.v7, .immediate(1))
-    b.place(change)
     b.call(.switchWindow)
     b.branch(.v0, .equal, .immediate(0), unchanged)
 
@@ -260,8 +255,8 @@ extension Routine {
     // stub that it has interrupted goes on with the window it knows.
     let same = b.label()
     b.branch(.v7, .equal, .immediate(0), same)
-    b.move(.v2, .v7)
-    b.restoreWindow(environment)
+    b.move(.v5, .v7)
+    b.setWindow(slot: .v5, environment)
     b.place(same)
     b.constant(.v0, UInt64(EntryVerdict.passThrough.rawValue))
     b.emit(.returnFromRoutine)
@@ -347,9 +342,9 @@ extension Routine {
     let same = b.label()
     b.shiftRight(.v7, StackChunk.hasOuterBit)
     b.branch(.v7, .equal, .immediate(0), same)
-    b.load(.v2, .v4, StackChunk.outerSlot)
+    b.load(.v5, .v4, StackChunk.outerSlot)
     b.move(.v4, .v6)
-    b.restoreWindow(environment)
+    b.setWindow(slot: .v5, environment)
     b.move(.v6, .v4)
     b.place(same)
     b.load(.v2, .v1, ThreadContext.current)

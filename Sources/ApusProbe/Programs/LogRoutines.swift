@@ -1,5 +1,5 @@
 extension Routine {
-  /// Appends an event, and does what must be done when the buffer seems full:
+  /// Appends an event, and does what must be done when the buffer seems full.
   /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
   /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
   /// 3. With room for an event, the limit is raised: to the end, or to one place below what is not consumed, so that a full
@@ -68,12 +68,12 @@ extension Routine {
     if routine == .log {
       b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), raise)
     } else {
+      // (All that is free is in one piece then.)
       let behind = b.label()
       b.branch(.v3, .equal, .at(.v1, ThreadContext.bufferBase), behind)
       b.branch(.v6, .below, .immediate(size), tooNear)
       b.jump(raise)
       b.place(behind)
-      b.branch(.v6, .below, .immediate(size + 8), noRoom)
     }
     b.subtract(.v2, .immediate(8))
     b.jump(raise)
@@ -145,6 +145,23 @@ extension Routine {
     b.place(patient)
     b.emit(.pause)
     b.jump(retry)
+  }
+
+  /// The chunk is looked up with the event, restartable: it is that of the window that the next events belong to, whatever handlers
+  /// have done meanwhile. Without room it is owed, and comes before the next event: that finds no room either, or a handler has found
+  /// some, and changed the window, and back, and with it logged or owed the chunk.
+  static func logStackProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let full = b.label()
+    let begin = b.here()
+    b.stackEvent(.v3, environment, scratch: .v0)
+    b.stampedWord(.v2, low: .register(.v3), environment, scratch: .v0)
+    b.append(from: begin, full: full)
+    b.emit(.returnFromRoutine)
+    b.place(full)
+    b.storeConstant(.v1, ThreadContext.stackOwed, 1)
+    b.emit(.returnFromRoutine)
+    return b.program("logStack", .routine)
   }
 
   /// A return that cannot be logged is owed to the reader: nothing is logged before it (the limit of 0 sees to that).

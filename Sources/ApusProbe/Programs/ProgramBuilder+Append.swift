@@ -36,17 +36,17 @@ extension ProgramBuilder {
   /// too, and if it never comes back (siglongjmp, cancellation), nothing is half done.
   ///
   /// Changes v0.
-  mutating func append(full: ProbeLabel) {
-    let begin = here()
-    let end = label()
+  ///
+  /// - Parameter earlier: where the restartable instructions begin, if the word is made in them too.
+  mutating func append(from earlier: ProbeLabel? = nil, full: ProbeLabel) {
+    let begin = earlier ?? here()
     load(.v0, .v1, ThreadContext.position)
     branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
     store(.v0, 0, .v2)
     emit(.prefetchForStore(ProbeAddress(.v0, 1024)))
     add(.v0, .immediate(8))
     emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
-    place(end)
-    emit(.restartable(begin, end))
+    endRestartable(begin)
   }
 
   /// With a minimum duration: gives the reader all that is logged, for good. Restartable: a handler may have given more, and

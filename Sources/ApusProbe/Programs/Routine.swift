@@ -9,12 +9,12 @@ package enum Routine: String, Sendable, CaseIterable {
   case isOurs
   /// v0: an event word without its time, v1: context → v0: 1 if logged, 0 if lost. Keeps v1.
   case log
-  /// v1: context; logs which stack chunk the thread's events belong to. Keeps v1.
+  /// v1: context; logs which stack chunk the thread's window is, or sees to it that it comes before the next event. Keeps v1.
   case logStack
   /// v1: context, v2: a frame → v0: 1 if the thread's window now holds the frame. Keeps v1 and v2.
   case switchWindow
-  /// v1: context, v2: an address → open frames below it were left without returning; v3: the window (slot and mark, as
-  /// in ``StackChunk/outerSlot``) that the last of them that changed the window would have changed back to, or 0. Keeps v1.
+  /// v1: context, v2: an address → open frames below it were left without returning; v3: the window (as in
+  /// ``StackChunk/outerSlot``) that the last of them that changed the window would have changed back to, or 0. Keeps v1.
   case leaveFrames
   /// v1: context, v2: an address on this stack, v3: not 0 after an unwinder's work → the open frames return to us again
   /// whose return addresses were put back. Keeps v1.

@@ -160,8 +160,8 @@ extension Routine {
     b.call(.leaveFrames)
     // A frame that was left would have changed the window back.
     b.branch(.v3, .equal, .immediate(0), out)
-    b.move(.v2, .v3)
-    b.restoreWindow(environment)
+    b.move(.v5, .v3)
+    b.setWindow(slot: .v5, environment)
     b.place(out)
     b.emit(.returnFromRoutine)
     return b.program("land", .routine)
@@ -277,9 +277,6 @@ extension ProgramBuilder {
     subtract(.v5, .immediate(1))
     branch(.v5, .equal, .immediate(0), done)
     load(.v2, .v3, StackChunk.outerSlot)
-    move(.v0, .v2)
-    and(.v0, .immediate(1))
-    branch(.v0, .notEqual, .immediate(0), done)
     // The thread's own stack does not stand on another one: what was left there may be gone, memory and all.
     let follow = label()
     load(.v0, .v1, ThreadContext.home)
@@ -297,6 +294,8 @@ extension ProgramBuilder {
     load(.v4, .v2, StackChunk.current)
     load(.v6, .v2, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)
+    // A change to this chunk, its first, may have been interrupted: nothing is open in it.
+    branch(.v4, .below, .v6, done)
     mirrorDelta(.v7, slot: .v2, low: .v6, environment, scratch: .v0)
     add(.v6, .immediate(Int32(StackChunk.size)))
     jump(next)

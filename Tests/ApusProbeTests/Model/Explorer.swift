@@ -41,6 +41,10 @@ struct Explorer {
       while world.advance(0) {
         boundary += 1
         if boundary % setup.scenario.stride != 0, !world.isWaiting(0) { continue }
+        if setup.scenario.isBeforeWindows, world.field(setup.scenario.contexts[0], ThreadContext.current) != 0
+        {
+          break
+        }
         if let failure = try branch(world, injection, pairs: setup.scenario.pairs) {
           let place = world.description(0)
           return "injection \(index) at boundary \(boundary) (\(place)): \(failure)"
@@ -122,6 +126,31 @@ struct Explorer {
       var copy = world
       if case .death = injection { copy.go(died: true) } else { copy.go(died: false) }
       return end(copy)
+    case .within(let operations, let alternate, let second):
+      return try pair(world, operations, alternate, second, behind: nil)
+    case .behind(let operations, let alternate, let second, let boundaries):
+      return try pair(world, operations, alternate, second, behind: boundaries)
+    }
+    return nil
+  }
+
+  /// Every way in which something else can come in a handler, or so many boundaries behind it.
+  private mutating func pair(
+    _ world: World, _ operations: [Op], _ alternate: Bool, _ second: Injection, behind: Int?
+  ) throws(ProbeFault) -> String? {
+    var copy = world
+    guard copy.signal(0, operations, onAlternate: alternate) else { return nil }
+    let fibre = copy.threads[0].fibre
+    let level = copy.fibres[fibre].levels.count
+    var left = behind ?? 0
+    while left >= 0 {
+      let isOver = copy.fibres[fibre].levels.count < level
+      if isOver, behind == nil { break }
+      if isOver || behind == nil, let failure = try branch(copy, second, pairs: 0) {
+        return "and then (\(copy.description(0))): \(failure)"
+      }
+      guard copy.advance(0) else { break }
+      if isOver { left -= 1 }
     }
     return nil
   }
@@ -158,6 +187,7 @@ extension Injection {
   var isWeak: Bool {
     switch self {
     case .secondThread, .reader, .apus: true
+    case .within(_, _, let second), .behind(_, _, let second, _): second.isWeak
     default: false
     }
   }
@@ -197,9 +227,9 @@ extension World {
       return false
     }
     var frame = top.frame - 192
-    let alternate = Self.alternateTop - ModelLayout.stackSize..<Self.alternateTop + 8
+    let alternate = alternateTop - ModelLayout.stackSize..<alternateTop + 8
     if onAlternate, !fibres[fibre].levels.contains(where: { alternate.contains($0.frame) }) {
-      frame = Self.alternateTop
+      frame = alternateTop
     }
     settle(thread, fibre)
     drainStores(thread)

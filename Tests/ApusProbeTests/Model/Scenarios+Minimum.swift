@@ -48,6 +48,10 @@ extension Scenarios {
       ],
       injections: [.handler([.longjmp(1)]), .alternate([.longjmp(1)])], leavesNothing: false, neighbour: 1),
     Scenario(
+      name: "minimum duration, jumps out of short returns", minimumTicks: 1 << 20,
+      threads: [[.call(1, [.protect(1, [.call(2, [])]), .call(3, [.age])])]],
+      injections: [.handler([.longjmp(1)]), .alternate([.longjmp(1)])], leavesNothing: false),
+    Scenario(
       name: "minimum duration of a tick", minimumTicks: 1, ringEvents: 4, threads: [nested + nested],
       injections: [
         .handler(calls), .handler([.read] + calls + [.read]), .handler([.read, .call(6, []), .read]), .reader,

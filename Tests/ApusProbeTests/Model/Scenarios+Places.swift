@@ -1,6 +1,15 @@
 import ApusProbe
 
 extension Scenarios {
+  private static let toTheEnd: [Op] =
+    nested + [.read, .call(1, [.call(2, [])]), .call(1, [])] + nested + [.read] + nested
+  /// Different numbers of events.
+  private static let filling: [Injection] = [
+    .handler([.read, .call(6, [.read, .tail(7, [.read])])]), .handler([.read, .call(6, [.read])]),
+    .handler([.read, .call(6, [.read]), .call(6, [.read])]),
+    .handler([.read, .call(6, [.read, .tail(7, [.read])]), .call(6, [.read])]),
+  ]
+
   /// Stacks, slots and contexts in places of their own.
   static let places: [Scenario] = [
     Scenario(
@@ -34,6 +43,11 @@ extension Scenarios {
       name: "more returns are owed than a gap can hold", threads: [nested],
       injections: [.handler(calls), .reader],
       isExact: false, owed: 1 << EventWord.payloadBits),
+    Scenario(
+      name: "to the buffer's end", waits: false, ringEvents: 4, threads: [toTheEnd], injections: filling),
+    Scenario(
+      name: "registers: to the buffer's end", waits: false, ringEvents: 16, recordsRegisters: true,
+      threads: [toTheEnd + nested], injections: filling),
     Scenario(
       name: "three threads", threads: [nested, nested, [.call(2, [.call(3, []), .tail(4, [])])]],
       contexts: [0, 1, 2], injections: [.secondThread]),

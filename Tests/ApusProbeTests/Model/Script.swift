@@ -58,6 +58,8 @@ extension Injection {
   var unwinds: Bool {
     switch self {
     case .handler(let body), .alternate(let body), .handlerThenFork(let body): body.unwinds
+    case .within(let body, _, let second), .behind(let body, _, let second, _):
+      body.unwinds || second.unwinds
     default: false
     }
   }
@@ -96,10 +98,14 @@ struct Scenario: Sendable {
   var fibres: [[Op]] = []
   /// How far above a border between chunks the first thread's stack begins, if on such a stack.
   var edge: UInt64?
+  /// Whether the alternate signal stack lies above all others, and not below.
+  var alternateIsAbove = false
   /// Whether the first fibre's stack lies in the chunk of the first thread's, above it.
   var sharesChunk = false
   /// What is tried at each boundary.
   var injections: [Injection] = []
+  /// Whether that is only before the first thread has a window.
+  var isBeforeWindows = false
   /// Whether streams nest exactly.
   var isExact = true
   /// Whether all frames are closed by their own returns when nothing is injected.
@@ -144,4 +150,7 @@ enum Injection: Sendable {
   case earlyAnswer
   /// `apus` dies, or ends the session: nobody reads or answers any more.
   case death, ending
+  /// A handler, and something else at each of its boundaries, or of so many behind its end.
+  indirect case within([Op], alternate: Bool, Injection)
+  indirect case behind([Op], alternate: Bool, Injection, boundaries: Int)
 }

@@ -53,7 +53,7 @@ extension World {
     let first = levels.indices.last { index in
       guard case .handler = levels[index].kind else { return false }
       return levels[index - 1].interpreter != nil
-        || levels[index].frame == Self.alternateTop && fibres.count > 1
+        || levels[index].frame == alternateTop && fibres.count > 1
     }
     for level in levels[max(first ?? 0, last)...] {
       guard case .function = level.kind else { continue }

@@ -62,7 +62,7 @@ struct World: Sendable {
   }
 
   /// The alternate signal stack's top.
-  static let alternateTop = ModelLayout.stackTops[0]
+  var alternateTop: UInt64 { ModelLayout.stackTops[setup.scenario.alternateIsAbove ? 5 : 0] }
 
   private mutating func prepareShared() throws(ProbeFault) {
     let control = ModelLayout.control
