@@ -132,6 +132,10 @@ extension Routine {
     b.place(outside)
     b.call(.switchWindow)
     b.branch(.v0, .equal, .immediate(0), unchanged)
+    // An interrupted change to the same window: there is nothing to change back to.
+    b.load(.v0, .v1, ThreadContext.windowSlot)
+    b.branch(.v0, .notEqual, .v7, inside)
+    b.constant(.v7, 0)
 
     b.place(inside)
     b.move(.v0, .v6)

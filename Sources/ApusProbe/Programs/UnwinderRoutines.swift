@@ -133,12 +133,10 @@ extension Routine {
     b.subtract(.v0, .immediate(1))
     b.store(.v1, ThreadContext.searches, .v0)
     b.load(.v2, .v3, StackChunk.outerSlot)
-    b.move(.v0, .v2)
-    b.and(.v0, .immediate(1))
-    b.branch(.v0, .notEqual, .immediate(0), out)
     b.load(.v5, .v2, StackChunk.current)
     b.load(.v6, .v2, StackChunk.key)
     b.shiftLeft(.v6, StackChunk.shift)
+    b.branch(.v5, .below, .v6, out)
     b.move(.v3, .v4)
     b.subtract(.v3, .v6)
     b.branch(.v3, .below, .immediate(Int32(StackChunk.size)), found)
@@ -294,7 +292,7 @@ extension ProgramBuilder {
     load(.v4, .v2, StackChunk.current)
     load(.v6, .v2, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)
-    // A change to this chunk, its first, may have been interrupted: nothing is open in it.
+    // The first change to this chunk may have been interrupted: nothing is open in it.
     branch(.v4, .below, .v6, done)
     mirrorDelta(.v7, slot: .v2, low: .v6, environment, scratch: .v0)
     add(.v6, .immediate(Int32(StackChunk.size)))
