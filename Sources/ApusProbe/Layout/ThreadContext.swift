@@ -98,6 +98,9 @@ package enum ThreadContext {
   /// The thread's own stack lies in so many chunks down from there.
   package static let homeChunks: Int32 = 32
 
+  /// How often the window has changed.
+  package static let windowChanges: Int32 = 40
+
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 
   /// Events may be written while the position is below this address.

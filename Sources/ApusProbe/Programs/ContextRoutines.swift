@@ -76,27 +76,34 @@ extension ProgramBuilder {
     load(.v6, slot, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)
     mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
+    load(.v0, .v1, ThreadContext.windowChanges)
+    add(.v0, .immediate(1))
     commit(again) {
       $0.storeConstant(.v1, ThreadContext.current, 0)
       $0.store(.v1, ThreadContext.windowSlot, slot)
       $0.store(.v1, ThreadContext.windowLow, .v6)
       $0.store(.v1, ThreadContext.windowDelta, .v7)
+      $0.store(.v1, ThreadContext.windowChanges, .v0)
     }
-    call(.logStack)
+    // v7 = which change this is, v6 = the window's end
+    move(.v7, .v0)
     add(.v6, .immediate(Int32(StackChunk.size)))
+    call(.logStack)
+    let enter = here()
+    branch(.v7, .notEqual, .at(.v1, ThreadContext.windowChanges), again)
+    load(.v0, .v1, ThreadContext.depth)
     load(.v3, slot, StackChunk.current)
     branch(.v3, .equal, .immediate(0), none)
     branch(.v3, .aboveOrEqual, .v6, closed)
     load(.v0, slot, StackChunk.depth)
-    store(.v1, ThreadContext.depth, .v0)
     jump(closed)
     place(none)
     move(.v3, .v6)
     place(closed)
-    constant(.v0, 0)
-    emit(
-      .localCompareExchange(
-        ProbeAddress(.v1, ThreadContext.current), expected: .v0, desired: .v3, otherwise: again))
+    commit(enter) {
+      $0.store(.v1, ThreadContext.depth, .v0)
+      $0.store(.v1, ThreadContext.current, .v3)
+    }
   }
 
   /// Loads the window of the context in v1 as a whole, restartable: handlers may leave other windows. If it is just being changed,
@@ -216,12 +223,12 @@ extension Routine {
   /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
   /// when it returns, but a handler that jumps leaves its own.
   /// 1. The old window's `current` is kept in its slot. Restartable: a handler may leave a window where there was none.
-  /// 2. `current` = 0: from here on every fast path fails. Committed with it: slot, low and delta. So whoever comes finds all of
-  ///    one window.
+  /// 2. `current` = 0: from here on every fast path fails. Committed with it: slot, low and delta, and how many changes this makes. So
+  ///    whoever comes finds all of one window.
   /// 3. The window's chunk is logged or owed. (It may be a handler's by now.) Nobody logs an event of this chunk before: with a
   ///    `current` of 0 a handler's call changes the window, to the same chunk too, and back.
-  /// 4. The chunk's own `current` is read and written last, if `current` is still 0. If not, a handler has changed the window
-  ///    meanwhile, and maybe back: the change begins again.
+  /// 4. If there were no more changes, the chunk's own `current` and depth are read, and committed as the thread's (restartable). If there
+  ///    were, a handler has changed the window, and maybe back, or jumped out of its own change: this one begins again.
   static func switchWindowProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let found = b.label()

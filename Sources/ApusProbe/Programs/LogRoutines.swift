@@ -4,7 +4,7 @@ extension Routine {
   /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
   /// 3. With room for an event, the limit is raised: to the end, or to one place below what is not consumed, so that a full
   ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, and after
-  ///    that, or when it was lost itself, the stack chunk, before anything else; the limit stays 0 until then. Each is
+  ///    that, or when it was lost itself, the stack chunk, before anything else; no limit is above the position until then. Each is
   ///    logged and owed no more in one: a handler finds it owed or logged.
   /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
   ///    owner word says that it has died or ended, or patience is over; then nobody waits any more. Where the reader can only
@@ -148,8 +148,8 @@ extension Routine {
   }
 
   /// The chunk is looked up with the event, restartable: it is that of the window that the next events belong to, whatever handlers
-  /// have done meanwhile. Without room it is owed, and comes before the next event: that finds no room either, or a handler has found
-  /// some, and changed the window, and back, and with it logged or owed the chunk.
+  /// have done meanwhile. Without room it is owed, and comes before the next event: that finds no room either (no short call is taken back
+  /// behind what is sealed), or a handler has found some, and changed the window, and back, and with it logged or owed the chunk.
   static func logStackProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let full = b.label()
@@ -157,8 +157,10 @@ extension Routine {
     b.stackEvent(.v3, environment, scratch: .v0)
     b.stampedWord(.v2, low: .register(.v3), environment, scratch: .v0)
     b.append(from: begin, full: full)
+    b.seal(environment)
     b.emit(.returnFromRoutine)
     b.place(full)
+    b.seal(environment)
     b.storeConstant(.v1, ThreadContext.stackOwed, 1)
     b.emit(.returnFromRoutine)
     return b.program("logStack", .routine)

@@ -70,7 +70,7 @@ extension ProgramBuilder {
     endRestartable(begin)
   }
 
-  /// Logs what is owed though the limit is 0: a gap for the returns, and behind it, the stack chunk. The same protocol as
+  /// Logs what is owed though the limit is not above the position: a gap for the returns, and behind it, the stack chunk. The same protocol as
   /// ``append(full:)``, but that the room is looked at each time. It is restartable from the beginning, so that what a handler has owed
   /// or paid is looked at anew, and is owed no more with the event (committed): a handler finds the one or the other. A stack chunk that
   /// nobody owes any more does no harm.

@@ -41,9 +41,10 @@ struct Explorer {
       while world.advance(0) {
         boundary += 1
         if boundary % setup.scenario.stride != 0, !world.isWaiting(0) { continue }
-        if setup.scenario.isBeforeWindows, world.field(setup.scenario.contexts[0], ThreadContext.current) != 0
-        {
-          break
+        if setup.scenario.isBeforeWindows {
+          var settled = world
+          settled.settle(0, world.threads[0].fibre)
+          if settled.field(setup.scenario.contexts[0], ThreadContext.current) != 0 { break }
         }
         if let failure = try branch(world, injection, pairs: setup.scenario.pairs) {
           let place = world.description(0)
@@ -240,7 +241,7 @@ extension World {
 
   /// The tracer's part when a signal is delivered: restartable instructions begin anew after the handler, committed ones are
   /// done first.
-  private mutating func settle(_ thread: Int, _ fibre: Int) {
+  fileprivate mutating func settle(_ thread: Int, _ fibre: Int) {
     guard !fibres[fibre].levels.isEmpty else { return }
     memory.active = thread
     fibres[fibre].levels[fibres[fibre].levels.count - 1].interpreter?.settle(&memory)

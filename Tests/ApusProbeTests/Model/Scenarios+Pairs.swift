@@ -9,6 +9,12 @@ extension Scenarios {
     .behind($0, alternate: false, .reader, boundaries: 12)
   }
 
+  /// A handler that jumps out into another one, which then returns.
+  private static let leftChanges: [Injection] = [
+    .within([.protect(9, [.call(6, [])])], alternate: true, .handler([.longjmp(9)])),
+    .within([.protect(9, [.call(6, [])])], alternate: false, .alternate([.longjmp(9)])),
+  ]
+
   /// A handler is interrupted, or what it has interrupted is at once interrupted again.
   static let pairs: [Scenario] = [
     Scenario(
@@ -31,6 +37,15 @@ extension Scenarios {
       isBeforeWindows: true, leavesNothing: false, endsClosed: true),
     Scenario(
       name: "pairs: what is sealed", minimumTicks: 7, ringEvents: 4, threads: [nested], injections: sealing),
+    Scenario(
+      name: "pairs: what is sealed, much room", minimumTicks: 7, ringEvents: 32, threads: [nested],
+      injections: sealing),
+    Scenario(
+      name: "pairs: a change that is left", threads: [short], injections: leftChanges, isBeforeWindows: true,
+      leavesNothing: false),
+    Scenario(
+      name: "pairs: a change that is left, above", threads: [short], alternateIsAbove: true,
+      injections: leftChanges, isBeforeWindows: true, leavesNothing: false),
     Scenario(
       name: "pairs: what is sealed, registers", minimumTicks: 7, ringEvents: 16, recordsRegisters: true,
       threads: [deep + nested], injections: sealing),

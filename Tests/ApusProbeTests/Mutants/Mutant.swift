@@ -177,6 +177,7 @@ extension ProbeAddress {
     ThreadContext.windowSlot: "slot", ThreadContext.disarmed: "disarmed", ThreadContext.depth: "depth",
     ThreadContext.rootFrame: "root", ThreadContext.bufferBase: "base", ThreadContext.bufferEnd: "end",
     ThreadContext.unwinding: "unwinding", ThreadContext.searches: "searches",
+    ThreadContext.windowChanges: "changes",
     ThreadContext.position: "position", ThreadContext.sealed: "sealed", ThreadContext.aged: "aged",
     ThreadContext.limit: "limit", ThreadContext.consumed: "consumed", ThreadContext.capacity: "capacity",
     ThreadContext.pendingReturns: "pending", ThreadContext.stackOwed: "stack owed",
