@@ -1,5 +1,5 @@
 extension Routine {
-  /// Appends an event, and does what must be done when the buffer seems full.
+  /// Appends an event, and does what must be done when the buffer seems full:
   /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
   /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
   /// 3. With room for an event, the limit is raised: to the end, or to one place below what is not consumed, so that a full

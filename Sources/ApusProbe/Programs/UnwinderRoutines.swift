@@ -136,6 +136,7 @@ extension Routine {
     b.load(.v5, .v2, StackChunk.current)
     b.load(.v6, .v2, StackChunk.key)
     b.shiftLeft(.v6, StackChunk.shift)
+    // The first change to this chunk may have been interrupted: nothing is open in it.
     b.branch(.v5, .below, .v6, out)
     b.move(.v3, .v4)
     b.subtract(.v3, .v6)
