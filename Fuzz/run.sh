@@ -87,14 +87,14 @@ for target in FuzzELF FuzzTrace FuzzRemote FuzzPatch; do
     > ".build/$target.log" 2>&1; then
     echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' ".build/$target.log") inputs in $each s"
   else
-    echo "FAIL $target:"
-    # The error itself, the frames of ours, and the input, if it is small enough to be printed whole.
-    grep -E '^(Fatal|Swift|.*: Fatal error|==[0-9]+==|SUMMARY|ALARM)|^ *#[0-9]+ .*/Sources/' ".build/$target.log" | grep -v /Fuzz/Sources/Fuzz | head -n 20 || true
+    # The input, if it is small enough to be printed whole, then the error itself and the frames of ours: what is last is kept.
     finding=$(sed -n 's/.*Test unit written to //p' ".build/$target.log" | tail -n 1)
     if [ -n "$finding" ]; then
       echo "$finding, by xz and base64:"
       xz -9 -c "$finding" | base64 -w 160 | head -n 60
     fi
+    grep -E '^(Fatal|Swift|.*: Fatal error|==[0-9]+==|SUMMARY|ALARM)|^ *#[0-9]+ .*/Sources/' ".build/$target.log" | grep -v /Fuzz/Sources/Fuzz | head -n 20 || true
+    echo "FAIL $target"
     failed=$((failed + 1))
   fi
 done

@@ -6,6 +6,8 @@ package enum AssemblyError: Error, Sendable, Hashable, CustomStringConvertible {
   case notThere(function: String, module: String)
   /// Several places of the module may be meant.
   case ambiguous(symbol: String, module: String, addresses: [Address])
+  /// What a function refers to is in a section that is no part of the process (without SHF_ALLOC).
+  case notLoaded(symbol: String, section: String)
 
   init(ambiguous symbol: String, in module: LinkedModule, _ candidates: [LinkedModule.Symbol]) {
     self = .ambiguous(symbol: symbol, module: module.name, addresses: candidates.map(\.address).sorted())
@@ -19,6 +21,9 @@ package enum AssemblyError: Error, Sendable, Hashable, CustomStringConvertible {
     case .ambiguous(let symbol, let module, let addresses):
       "\(module) has \(addresses.count) of the name \(symbol) (at \(addresses.map(hexadecimal).joined(separator: ", ")))"
         + " and nothing tells which is meant: write this patch by hand, where an address can be given (apus patch pack)"
+    case .notLoaded(let symbol, let section):
+      "new code needs \(symbol.isEmpty ? "what stands" : symbol) in section \(section), which is not loaded (it lacks SHF_ALLOC): give that section"
+        + " the flag \"a\" where it is declared"
     }
   }
 }

@@ -9,19 +9,23 @@ extension PatchAssembler {
     var part = Part(comparison: comparison, plain: plain)
     let after = comparison.after
     var waiting: [Int] = []
-    func include(_ atom: Int) {
+    func include(_ atom: Int) throws(AssemblyError) {
+      let section = after.object.sections[after.atoms[atom].section]
+      guard section.isAllocated else {
+        throw .notLoaded(symbol: after.symbol(of: atom)?.name ?? "", section: section.name)
+      }
       if part.atoms.insert(atom).inserted { waiting.append(atom) }
     }
     // (A function that is inlined everywhere, or that nobody calls, the linker may have left out.)
     part.changes = comparison.changes.filter { !module.named($0.old, in: comparison.before).isEmpty }
     for change in part.changes {
-      change.atoms.forEach(include)
+      for atom in change.atoms { try include(atom) }
       part.replaced.insert(change.atoms[0])
     }
     // What is new and visible to other files may be what they newly call.
     for atom in comparison.additions {
       let binding = after.symbol(of: atom)?.binding
-      if binding == .global || binding == .unique { include(atom) }
+      if binding == .global || binding == .unique { try include(atom) }
     }
     while let atom = waiting.popLast() {
       var targets = after.references(of: atom).map(\.target)
@@ -33,7 +37,7 @@ extension PatchAssembler {
         }
       }
       for case .atom(let target, _) in targets where !part.atoms.contains(target) {
-        if try existing(target, part, module) == nil { include(target) }
+        if try existing(target, part, module) == nil { try include(target) }
       }
     }
     return part

@@ -127,9 +127,8 @@ package struct PatchAssembler {
   /// Appends an atom's contents to a section, at a place with its alignment; gives the offset.
   private mutating func place(_ atom: Int, _ table: AtomTable, in section: Int) -> UInt64 {
     let alignment = sections[section].alignment
-    let residue = table.atoms[atom].range.lowerBound % alignment
-    var offset = sections[section].size
-    while offset % alignment != residue { offset += 1 }
+    let size = sections[section].size
+    let offset = size + (table.atoms[atom].range.lowerBound &- size) & (alignment - 1)
     let filler: UInt8 = sections[section].isCode ? architecture.linkedCode.filler : 0
     if let bytes = table.bytes(of: atom) {
       sections[section].bytes += [UInt8](
