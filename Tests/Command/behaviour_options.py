@@ -82,6 +82,15 @@ def test_depth(bench):
     equal(bench.record(["--depth", "2", "--root", "d3"], "depth").calls(), {"d3": whole["d3"], "d4": whole["d4"]}, "in a root")
 
 
+def test_depth_and_jumps_out_of_handlers(bench):
+    """What a handler on a stack of its own has left by a jump is not open for good."""
+    deepest = {"handler": 10, "leave": 10, "work": 10, "inner": 10}
+    for level in ([], ["--no-time"]):
+        equal(bench.record(["--depth", "2", "-x", "main", *level], "depth_jumps").calls(), deepest, "main excluded")
+        equal(bench.record(["--depth", "3", *level], "depth_jumps").calls(), {"main": 1, **deepest}, "all")
+        equal(bench.record(["--depth", "1", "-x", "main", *level], "depth_jumps").calls(), {"handler": 10, "work": 10}, "one")
+
+
 def test_minimum_duration(bench):
     for policy in ("wait", "drop"):
         trace = bench.record(["--min-duration", "5ms", "--on-full", policy], "durations")

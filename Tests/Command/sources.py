@@ -87,6 +87,26 @@ int main(void) {
 }
 """
 
+DEPTH_JUMPS = """
+static sigjmp_buf around;
+KEEP int inner(int n) { return n + 1; }
+KEEP int work(int n) { return inner(n) + 1; }
+KEEP void leave(void) { siglongjmp(around, 1); }
+KEEP void handler(int number) { leave(); }
+int main(void) {
+    stack_t other = {.ss_sp = malloc(65536), .ss_size = 65536};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    volatile int n = 0;
+    sigaltstack(&other, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    for (volatile int round = 0; round < 10; round++) {
+        if (!sigsetjmp(around, 1)) raise(SIGUSR1);
+        n = work(n);
+    }
+    return n == 20 ? 0 : 1;
+}
+"""
+
 DURATIONS = """
 QUIET static long now(void) {
   struct timespec t;
@@ -401,6 +421,7 @@ SOURCES = {
     "roots": (HEAD + ROOTS, PLAIN),
     "root_tails": (HEAD + ROOT_TAILS, [FLAG, "-O2"]),
     "depth": (HEAD + DEPTH, PLAIN),
+    "depth_jumps": (HEAD + DEPTH_JUMPS, PLAIN),
     "durations": (HEAD + DURATIONS, PLAIN),
     "registers": (registers_assembly(), []),
     "many": (HEAD + MANY, PLAIN),

@@ -161,6 +161,10 @@ package enum StackChunk {
   package static let current: Int32 = 8
   /// The depth when this chunk was last left.
   package static let depth: Int32 = 16
+  /// With a depth limit: the depth when this chunk was last arrived at from a higher one, or first.
+  package static let base: Int32 = 24
+  /// With a depth limit: the slot of that higher chunk, or 0.
+  package static let origin: Int32 = 32
 
   // Offsets in a mirror entry.
 

@@ -73,12 +73,15 @@ extension ProgramBuilder {
     store(.v6, StackChunk.depth, .v3)
     store(.v6, StackChunk.current, .v0)
     place(kept)
+    let limitsDepth = environment.depthLimit != nil
+    if limitsDepth { depthOnArrival(.v3, slot: slot) }
     load(.v6, slot, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)
     mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
     load(.v0, .v1, ThreadContext.windowChanges)
     add(.v0, .immediate(1))
     commit(again) {
+      if limitsDepth { $0.store(.v1, ThreadContext.depth, .v3) }
       $0.storeConstant(.v1, ThreadContext.current, 0)
       $0.store(.v1, ThreadContext.windowSlot, slot)
       $0.store(.v1, ThreadContext.windowLow, .v6)
@@ -104,6 +107,45 @@ extension ProgramBuilder {
       $0.store(.v1, ThreadContext.depth, .v0)
       $0.store(.v1, ThreadContext.current, .v3)
     }
+  }
+
+  /// `depth` = how many traced frames are open on arrival in the chunk of `slot`, should none be open there. Within a restartable range;
+  /// changes v0, v2, v6 and v7.
+  ///
+  /// Who goes to a lower address calls deeper, or comes to a handler's or a fibre's stack: all that is open stays open, and the chunk
+  /// keeps that count, and from where it was arrived at. Who goes to a higher address has come back, or jumped: then it lies between one of
+  /// the chunks that led here and that from which this one was arrived at, whose count is right again. Or else it is another stack, a
+  /// fibre's or that of a thread whose first traced call was a handler's; what is open there counts from where the first chunk's did.
+  private mutating func depthOnArrival(_ depth: ProbeRegister, slot: ProbeRegister) {
+    let fresh = label()
+    let back = label()
+    let first = label()
+    let settled = label()
+    load(depth, .v1, ThreadContext.depth)
+    load(.v6, .v1, ThreadContext.windowSlot)
+    move(.v7, .v6)
+    branch(.v6, .equal, .immediate(0), fresh)
+    load(.v2, slot, StackChunk.key)
+    load(.v0, .v6, StackChunk.key)
+    branch(.v0, .equal, .v2, settled)
+    branch(.v0, .aboveOrEqual, .v2, fresh)
+    // (Each chunk was arrived at from a higher one, so this ends.)
+    let next = here()
+    load(.v7, .v6, StackChunk.origin)
+    branch(.v7, .equal, .immediate(0), first)
+    load(.v0, .v7, StackChunk.key)
+    branch(.v0, .aboveOrEqual, .v2, back)
+    move(.v6, .v7)
+    jump(next)
+    place(back)
+    load(depth, .v6, StackChunk.base)
+    jump(settled)
+    place(first)
+    load(depth, .v6, StackChunk.base)
+    place(fresh)
+    store(slot, StackChunk.base, depth)
+    store(slot, StackChunk.origin, .v7)
+    place(settled)
   }
 
   /// Loads the window of the context in v1 as a whole, restartable: handlers may leave other windows. If it is just being changed,
@@ -224,7 +266,7 @@ extension Routine {
   /// when it returns, but a handler that jumps leaves its own.
   /// 1. The old window's `current` is kept in its slot. Restartable: a handler may leave a window where there was none.
   /// 2. `current` = 0: from here on every fast path fails. Committed with it: slot, low and delta, and how many changes this makes. So
-  ///    whoever comes finds all of one window.
+  ///    whoever comes finds all of one window. (With a depth limit, the depth on arrival too.)
   /// 3. The window's chunk is logged or owed. (It may be a handler's by now.) Nobody logs an event of this chunk before: with a
   ///    `current` of 0 a handler's call changes the window, to the same chunk too, and back.
   /// 4. If there were no more changes, the chunk's own `current` and depth are read, and committed as the thread's (restartable). If there

@@ -223,8 +223,7 @@ extension World {
   mutating func signal(_ thread: Int, _ operations: [Op], onAlternate: Bool) -> Bool {
     let fibre = threads[thread].fibre
     guard let top = fibres[fibre].levels.last, !threads[thread].isDone else { return false }
-    for case .longjmp(let mark) in operations where !fibres[fibre].levels.contains(where: { $0.mark == mark })
-    {
+    for mark in operations.jumps where !fibres[fibre].levels.contains(where: { $0.mark == mark }) {
       return false
     }
     var frame = top.frame - 192

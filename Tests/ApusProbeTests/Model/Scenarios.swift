@@ -34,7 +34,8 @@ enum Scenarios {
   }
 
   /// Everything that is explored.
-  static let all = graph + options + minimum + places + entry + count + loader + registers + shared + pairs
+  static let all =
+    graph + options + minimum + places + entry + count + loader + registers + shared + depth + pairs
 
   static let graph: [Scenario] = [
     Scenario(name: "nested calls", threads: [nested], injections: signals + forks + [.reader]),

@@ -40,6 +40,18 @@ enum Level: Sendable {
 }
 
 extension [Op] {
+  /// Where jumps out of it lead.
+  var jumps: [Int] {
+    flatMap { operation -> [Int] in
+      switch operation {
+      case .longjmp(let mark): [mark]
+      case .call(_, let body), .tail(_, let body), .untraced(let body): body.jumps
+      case .protect(let mark, let body): body.jumps.filter { $0 != mark }
+      default: []
+      }
+    }
+  }
+
   /// Whether an unwinder runs somewhere in it.
   var unwinds: Bool {
     contains { operation in
@@ -78,6 +90,10 @@ struct Scenario: Sendable {
   var minimumTicks: Int32 = 0
   /// Whether all calls within the limit, and no others, are recorded or counted as lost.
   var depthIsExact = false
+  /// Functions that are never beyond the limit, whatever handlers come in between.
+  var shallow: Set<Int> = []
+  /// Functions that always are.
+  var tooDeep: Set<Int> = []
   /// In events.
   var ringEvents = 512
   /// What is special about a function's stub.

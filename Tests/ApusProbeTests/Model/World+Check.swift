@@ -146,6 +146,12 @@ extension World {
       {
         fail("function \(function): \(made[function]) calls, \(entries[function]) recorded, \(lost) lost")
       }
+      if setup.scenario.shallow.contains(function), known + abandoned[function] < made[function] {
+        fail("function \(function): \(made[function]) calls, none too deep, \(known) recorded or lost")
+      }
+      if setup.scenario.tooDeep.contains(function), known != 0 {
+        fail("function \(function): too deep, \(known) recorded or lost")
+      }
       if setup.scenario.depthIsExact, injectsNoCalls, known != made[function] - deep[function] {
         fail(
           "function \(function): \(made[function]) calls, \(deep[function]) too deep, \(known) recorded or lost"

@@ -67,6 +67,10 @@ enum EquivalentMutants {
       "remove restartable to sealed = release v0 (2)": unexplored + takenBack,
     ],
     "switchWindow": [
+      "at the limit if v0 >= v2": "the same chunk is told before",
+      "at the limit if v0 >= v2 (2)": "where nothing is open, as many are open as on the last arrival",
+      "swap [v4+24] = v3 and [v4+32] = v7": notWindow,
+      "swap depth = v3 and current = 0": committedAsOne,
       "at the limit if v7 >= 262145": noSuchDistance,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen, "swap current = 0 and slot = v4": committedAsOne,
       "swap slot = v4 and low = v6": committedAsOne, "swap low = v6 and delta = v7": committedAsOne,
@@ -91,12 +95,15 @@ enum EquivalentMutants {
       "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
+      "remove [v5+24] = v3": shared, "remove [v5+32] = v7": shared, "remove depth = v3": shared,
+      "swap [v5+24] = v3 and [v5+32] = v7": notWindow,
+      "swap depth = v3 and current = 0": committedAsOne,
       "swap current = v5 and depth = v2": committedAsOne, "swap [v3+8] = v0 and v2 = depth": unrelated,
       "weaken [v0] += atomic (2)":
         "the same code as for calls that are lost without a depth limit, where it is found out",
       "swap [v3] = v6 and [v3+24] = v0": unseen,
       "remove restartable to v2 add 1": "with a depth limit: the same code as without, where it is found out",
-      "remove [v6+8] = v0 (2)": leftover, "remove [v6+16] = v3": leftover, "remove depth = v0": leftover,
+      "remove [v6+8] = v0 (2)": shared, "remove [v6+16] = v3": shared, "remove depth = v0": shared,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen,
       "swap current = 0 and slot = v5": committedAsOne,
       "swap slot = v5 and low = v6": committedAsOne, "swap low = v6 and delta = v7": committedAsOne,
@@ -110,6 +117,9 @@ enum EquivalentMutants {
         "behind a free place no slot of this key stands either: the search only takes longer",
     ],
     "exit": [
+      "remove [v5+24] = v3": shared, "remove [v5+32] = v7": shared, "remove depth = v3": shared,
+      "swap [v5+24] = v3 and [v5+32] = v7": notWindow,
+      "swap depth = v3 and current = 0": committedAsOne,
       "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
       "remove [v0+128] += atomic (2)": "no scenario returns where it was not entered; ExitTests do",
       "swap [v6+16] = v3 and [v6+8] = v0": unseen,
@@ -129,9 +139,12 @@ enum EquivalentMutants {
       "swap disarmed = 1 and v6 = low": "while an unwinder is at work nobody clears the mark",
     ],
     "land": [
+      "remove [v5+24] = v3": shared, "remove [v5+32] = v7": shared, "remove depth = v3": shared,
+      "swap [v5+24] = v3 and [v5+32] = v7": notWindow,
+      "swap depth = v3 and current = 0": committedAsOne,
       "remove searches = v0": bound, "swap searches = v0 and v2 = [v3+16]": bound,
-      "remove [v6+16] = v3": leftover,
-      "remove depth = v0": leftover, "swap current = 0 and slot = v5": committedAsOne,
+      "remove [v6+16] = v3": shared,
+      "remove depth = v0": shared, "swap current = 0 and slot = v5": committedAsOne,
       "swap slot = v5 and low = v6": committedAsOne, "swap low = v6 and delta = v7": committedAsOne,
       "remove restartable to v0 add 1": shared, "remove restartable to move(v3, v6)": shared,
       "swap delta = v7 and changes = v0": committedAsOne, "swap depth = v0 and current = v3": committedAsOne,
@@ -170,7 +183,6 @@ enum EquivalentMutants {
   private static let shared = "the same code as in switchWindow, leaveFrames or exit, where it is found out"
   private static let stale = "a left-over entry only costs the next call at that address the slow path"
   private static let bound = "bounds a search that ends by itself unless stacks lead in a circle"
-  private static let leftover = """
-    matters only after a handler was left by a jump out of the same stack, and then only to the number of open frames
-    """
+  private static let notWindow =
+    "a chunk's base and origin are read when it is left, and it is not the window yet"
 }
