@@ -26,7 +26,7 @@ struct ModelMemory: ProbeMemory {
   /// What each thread's stores that wait are, oldest first.
   var pending: [[Pending]] = [[], [], []]
   /// How many stores of a thread may wait.
-  static let pendingLimit = 8
+  var pendingLimit = 8
   /// A word that plain loads see as it will be, and that an acquiring load makes so: (address, value). Stands for a
   /// reader's release whose earlier stores a load that does not acquire may miss.
   var early: (address: UInt64, value: UInt64)?
@@ -103,7 +103,7 @@ struct ModelMemory: ProbeMemory {
     }
     _ = try find(address, allocating: true)
     pending[active].append(Pending(address: address, value: value, isRelease: order == .release))
-    if pending[active].count > Self.pendingLimit { try show(active, 0) }
+    if pending[active].count > pendingLimit { try show(active, 0) }
   }
 
   mutating func fence() {

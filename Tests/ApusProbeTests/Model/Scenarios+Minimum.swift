@@ -1,6 +1,11 @@
 import ApusProbe
 
 extension Scenarios {
+  /// The entry that stands last is of the same function on another stack, and there is no room for the chunk's event.
+  private static let fullOnAnotherStack: [[Op]] = [
+    [.call(4, [.call(1, [.resume(1), .protect(1, [.call(2, [])]), .read]), .resume(1)])]
+  ]
+
   /// Short calls are taken back.
   static let minimum: [Scenario] = [
     Scenario(
@@ -51,6 +56,19 @@ extension Scenarios {
       name: "minimum duration, jumps out of short returns", minimumTicks: 1 << 20,
       threads: [[.call(1, [.protect(1, [.call(2, [])]), .call(3, [.age])])]],
       injections: [.handler([.longjmp(1)]), .alternate([.longjmp(1)])], leavesNothing: false),
+    Scenario(
+      name: "minimum duration, a full buffer and another stack, jumps", waits: false, minimumTicks: 1 << 20,
+      ringEvents: 7,
+      threads: fullOnAnotherStack, fibres: [[.call(3, [.call(1, [.yield])])]],
+      injections: [.handler([.longjmp(1)])], returnsAreEntered: true, leavesNothing: false),
+    Scenario(
+      name: "minimum duration, a full buffer and another stack", minimumTicks: 1 << 20,
+      ringEvents: 7, waitingStores: 24,
+      threads: fullOnAnotherStack, fibres: [[.call(3, [.call(1, [.yield])])]],
+      injections: [
+        .reader, .earlyReader, .handler([.read] + calls), .handler([.read] + calls + [.read]),
+        .behind([.read, .call(6, [.age]), .read], alternate: false, .reader, boundaries: 12),
+      ], leavesNothing: false),
     Scenario(
       name: "minimum duration of a tick", minimumTicks: 1, ringEvents: 4, threads: [nested + nested],
       injections: [

@@ -96,6 +96,8 @@ struct Scenario: Sendable {
   var tooDeep: Set<Int> = []
   /// In events.
   var ringEvents = 512
+  /// How many stores of a thread may wait before others see them.
+  var waitingStores = 8
   /// What is special about a function's stub.
   var options: [Int: StubOptions] = [:]
   /// Whether the functions with odd numbers have a stub of many functions.
@@ -124,6 +126,8 @@ struct Scenario: Sendable {
   var isBeforeWindows = false
   /// Whether streams nest exactly.
   var isExact = true
+  /// Whether each return is of a function that is open on its stack, even where calls were left in the midst of their entry.
+  var returnsAreEntered = false
   /// Whether all frames are closed by their own returns when nothing is injected.
   var leavesNothing = true
   /// Whether whatever was left is followed by an event that says so.

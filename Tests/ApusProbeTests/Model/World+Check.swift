@@ -55,6 +55,7 @@ extension World {
       let decoded = StreamDecoder(
         streams[context], level: scenario.level, isExact: scenario.isExact && abandonments == 0,
         closesWhatIsOpen: scenario.isExact, isTimed: scenario.timed, checksTime: baseline == nil,
+        returnsAreEntered: scenario.returnsAreEntered,
         mayStayOpen: isClosed || scenario.endsClosed
           ? Int(truncatingIfNeeded: field(context, ThreadContext.pendingReturns)) : nil,
         recordsRegisters: scenario.recordsRegisters, chunks: chunks)

@@ -47,6 +47,7 @@ struct World: Sendable {
   init(_ setup: Setup) throws(ProbeFault) {
     self.setup = setup
     let scenario = setup.scenario
+    memory.pendingLimit = scenario.waitingStores
     try prepareShared()
     for (index, script) in scenario.threads.enumerated() {
       threads.append(ModelThread(fibre: index, context: scenario.contexts[index]))

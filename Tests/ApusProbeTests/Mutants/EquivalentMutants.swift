@@ -62,9 +62,6 @@ enum EquivalentMutants {
     ],
     "logStack": [
       "remove sealed = release v0": sealedLater,
-      "remove sealed = release v0 (2)": unexplored + takenBack,
-      "weaken sealed = release v0 (2)": unexplored + takenBack,
-      "remove restartable to sealed = release v0 (2)": unexplored + takenBack,
     ],
     "switchWindow": [
       "at the limit if v0 >= v2": "the same chunk is told before",
@@ -157,10 +154,6 @@ enum EquivalentMutants {
   private static let committedAsOne = "committed stores are made as one"
   private static let otherMinimum = "no call takes so long; found out with a minimum of fewer ticks"
   private static let unrelated = "two places that have nothing to do with each other"
-  /// Not equivalent, and found out by no exploration: what that would take.
-  private static let unexplored = "NOT EXPLORED: takes "
-  private static let takenBack =
-    "a full buffer when a landing changes the window, and then a short return of the function whose entry stands last"
   private static let payment = "what is owed is paid by the same code in log, where it is found out"
   private static let acquired =
     "the room was measured with an acquire before; a handler that has used it up since acquired too"
