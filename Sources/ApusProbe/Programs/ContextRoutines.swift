@@ -114,12 +114,14 @@ extension ProgramBuilder {
   ///
   /// Who goes to a lower address calls deeper, or comes to a handler's or a fibre's stack: all that is open stays open, and the chunk
   /// keeps that count, and from where it was arrived at. Who goes to a higher address has come back, or jumped: then it lies between one of
-  /// the chunks that led here and that from which this one was arrived at, whose count is right again. Or else it is another stack, a
-  /// fibre's or that of a thread whose first traced call was a handler's; what is open there counts from where the first chunk's did.
+  /// the chunks that led here and that from which this one was arrived at, whose count is right again. If it is above all of them, it is a
+  /// fibre's, arrived at as if it were lower; or it is the thread's own stack, whose first traced call was a handler's, and what is open
+  /// there counts from where that did.
   private mutating func depthOnArrival(_ depth: ProbeRegister, slot: ProbeRegister) {
     let fresh = label()
     let back = label()
     let first = label()
+    let own = label()
     let settled = label()
     load(depth, .v1, ThreadContext.depth)
     load(.v6, .v1, ThreadContext.windowSlot)
@@ -141,6 +143,10 @@ extension ProgramBuilder {
     load(depth, .v6, StackChunk.base)
     jump(settled)
     place(first)
+    load(.v0, .v1, ThreadContext.home)
+    branch(.v0, .equal, .immediate(0), own)
+    branch(.v0, .below, .v2, fresh)
+    place(own)
     load(depth, .v6, StackChunk.base)
     place(fresh)
     store(slot, StackChunk.base, depth)

@@ -15,16 +15,20 @@ extension Scenarios {
       threads: [[.call(1, deeper([.call(2, [])]))] + deeper([.call(3, [.call(4, [])])])], edge: 0x68,
       injections: [.handler([.call(5, [])]), .alternate([.call(5, [])])]),
     Scenario(
-      name: "depth limit, parked frames", depthLimit: 2, shallow: [1, 2, 3, 4], tooDeep: [5],
+      name: "depth limit, parked frames", depthLimit: 3, shallow: [1, 2, 3, 4], tooDeep: [5],
+      threads: [[.call(1, [.resume(1), .call(2, []), .resume(1)])]], knowsOwnStack: true,
+      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
+      injections: [.handler([.call(6, [])]), .alternate([.call(6, [])])]),
+    Scenario(
+      name: "depth limit, parked frames, own stack unknown", depthLimit: 2, shallow: [1, 2, 3, 4],
+      tooDeep: [5],
       threads: [[.call(1, [.resume(1), .call(2, []), .resume(1)])]],
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
       injections: [.handler([.call(6, [])]), .alternate([.call(6, [])])]),
     Scenario(
-      name: "depth limit, a jump over several chunks", depthLimit: 2, shallow: [1, 2, 3, 4],
-      threads: [
-        [.call(1, []), .protect(1, deeper([.call(2, [.untraced([])])])), .call(3, [.call(4, [])])]
-      ], edge: 0x68,
-      injections: [.alternate([.call(5, [.longjmp(1)])])], leavesNothing: false),
+      name: "depth limit, jump out of a handler onto the own stack", depthLimit: 2, shallow: [1, 2, 3, 4],
+      threads: [[.protect(1, [.call(1, [.call(2, [])])]), .call(3, [.call(4, [])])]], knowsOwnStack: true,
+      injections: [.alternate([.call(5, [.call(6, [.longjmp(1)])])])], leavesNothing: false),
     Scenario(
       name: "depth limit, a handler in the midst of another's return", depthLimit: 2, shallow: [1, 2, 3, 4],
       threads: [[.call(1, [])] + deeper([.call(2, [.untraced([])])]) + [.call(3, [.call(4, [])])]],

@@ -110,6 +110,8 @@ struct Scenario: Sendable {
   var contexts = [0, 1]
   /// Which of them do not exist.
   var withoutContext: Set<Int> = []
+  /// Whether the contexts say where the thread's own stack ends.
+  var knowsOwnStack = false
   /// How many places behind its own a context stands; retired ones stand before it.
   var retired = 0
   /// Other stacks than the threads' own: what runs on fibre `threads.count + n`.

@@ -98,6 +98,10 @@ struct World: Sendable {
       try memory.setGlobal(field(ThreadContext.consumed), ring)
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)
+      if setup.scenario.knowsOwnStack {
+        try memory.setGlobal(
+          field(ThreadContext.home), ModelLayout.stackTops[index + 1] >> UInt64(StackChunk.shift))
+      }
       if setup.scenario.owed > 0 {
         try memory.setGlobal(field(ThreadContext.pendingReturns), setup.scenario.owed)
         try memory.setGlobal(field(ThreadContext.limit), 0)

@@ -61,7 +61,7 @@ enum EquivalentMutants {
       "weaken [v0+184] += atomic": statistic, "weaken [v0+200] += atomic": statistic,
     ],
     "logStack": [
-      "remove sealed = release v0": sealedLater,
+      "remove sealed = release v0": sealedLater
     ],
     "switchWindow": [
       "at the limit if v0 >= v2": "the same chunk is told before",
