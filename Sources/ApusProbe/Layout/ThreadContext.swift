@@ -100,6 +100,8 @@ package enum ThreadContext {
 
   /// How often the window has changed.
   package static let windowChanges: Int32 = 40
+  /// With a depth limit: the depth when the thread last left its own stack for another.
+  package static let ownDepth: Int32 = 48
 
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.
 
@@ -161,10 +163,6 @@ package enum StackChunk {
   package static let current: Int32 = 8
   /// The depth when this chunk was last left.
   package static let depth: Int32 = 16
-  /// With a depth limit: the depth when this chunk was last arrived at from a higher one, or first.
-  package static let base: Int32 = 24
-  /// With a depth limit: the slot of that higher chunk, or 0.
-  package static let origin: Int32 = 32
 
   // Offsets in a mirror entry.
 

@@ -109,48 +109,30 @@ extension ProgramBuilder {
     }
   }
 
-  /// `depth` = how many traced frames are open on arrival in the chunk of `slot`, should none be open there. Within a restartable range;
-  /// changes v0, v2, v6 and v7.
-  ///
-  /// Who goes to a lower address calls deeper, or comes to a handler's or a fibre's stack: all that is open stays open, and the chunk
-  /// keeps that count, and from where it was arrived at. Who goes to a higher address has come back, or jumped: then it lies between one of
-  /// the chunks that led here and that from which this one was arrived at, whose count is right again. If it is above all of them, it is a
-  /// fibre's, arrived at as if it were lower; or it is the thread's own stack, whose first traced call was a handler's, and what is open
-  /// there counts from where that did.
+  /// `depth` = how many traced frames are open on arrival in the chunk of `slot`, should none be open there: as many as now. But who comes
+  /// back to the thread's own stack finds as many as when it was left (when the last chunk of it was): a handler that jumped has left frames on its stack. Within a
+  /// restartable range; changes v0, v2 and v6.
   private mutating func depthOnArrival(_ depth: ProbeRegister, slot: ProbeRegister) {
-    let fresh = label()
-    let back = label()
-    let first = label()
-    let own = label()
+    let away = label()
+    let arrives = label()
     let settled = label()
+    func branchIfOwn(_ slot: ProbeRegister, _ own: ProbeLabel) {
+      load(.v0, .v1, ThreadContext.home)
+      load(.v2, slot, StackChunk.key)
+      subtract(.v0, .register(.v2))
+      branch(.v0, .below, .immediate(ThreadContext.homeChunks), own)
+    }
     load(depth, .v1, ThreadContext.depth)
     load(.v6, .v1, ThreadContext.windowSlot)
-    move(.v7, .v6)
-    branch(.v6, .equal, .immediate(0), fresh)
-    load(.v2, slot, StackChunk.key)
-    load(.v0, .v6, StackChunk.key)
-    branch(.v0, .equal, .v2, settled)
-    branch(.v0, .aboveOrEqual, .v2, fresh)
-    // (Each chunk was arrived at from a higher one, so this ends.)
-    let next = here()
-    load(.v7, .v6, StackChunk.origin)
-    branch(.v7, .equal, .immediate(0), first)
-    load(.v0, .v7, StackChunk.key)
-    branch(.v0, .aboveOrEqual, .v2, back)
-    move(.v6, .v7)
-    jump(next)
-    place(back)
-    load(depth, .v6, StackChunk.base)
+    branch(.v6, .equal, .immediate(0), settled)
+    branchIfOwn(.v6, away)
+    branchIfOwn(slot, arrives)
     jump(settled)
-    place(first)
-    load(.v0, .v1, ThreadContext.home)
-    branch(.v0, .equal, .immediate(0), own)
-    branch(.v0, .below, .v2, fresh)
-    place(own)
-    load(depth, .v6, StackChunk.base)
-    place(fresh)
-    store(slot, StackChunk.base, depth)
-    store(slot, StackChunk.origin, .v7)
+    place(arrives)
+    load(depth, .v1, ThreadContext.ownDepth)
+    jump(settled)
+    place(away)
+    store(.v1, ThreadContext.ownDepth, depth)
     place(settled)
   }
 

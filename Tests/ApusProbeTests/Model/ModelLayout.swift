@@ -46,7 +46,8 @@ enum ModelLayout {
   static let homeSlot = Int(
     ((firstStack >> UInt64(StackChunk.shift)) &* StackChunk.hashMultiplier) >> (64 - UInt64(chunkBits)))
 
-  /// The top of a stack: the middle of a chunk. Stacks 0, 1, 2 … are in chunks whose home slots are all the same.
+  /// The top of a stack: the middle of a chunk. Stacks 0, 1, 2 … are in chunks whose home slots are all the same, and none is so near to
+  /// another that it could be a part of it.
   static let stackTops: [UInt64] = {
     var tops: [UInt64] = []
     var key = firstStack >> UInt64(StackChunk.shift)
@@ -54,6 +55,7 @@ enum ModelLayout {
     while tops.count < 6 {
       if (key &* StackChunk.hashMultiplier) >> (64 - UInt64(chunkBits)) == home {
         tops.append(key << UInt64(StackChunk.shift) + 0x20000 + 8)
+        key += UInt64(ThreadContext.homeChunks)
       }
       key += 1
     }

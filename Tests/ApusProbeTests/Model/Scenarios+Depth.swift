@@ -3,16 +3,21 @@ extension Scenarios {
   static let depth: [Scenario] = [
     Scenario(
       name: "depth limit, jump out of a handler on another stack", depthLimit: 2, shallow: [1, 2, 3, 4],
-      threads: [[.protect(1, [.call(1, [.call(2, [])])]), .call(3, [.call(4, [])])]],
+      threads: [[.protect(1, [.call(1, [.call(2, [])])]), .call(3, [.call(4, [])])]], knowsOwnStack: true,
       injections: [.alternate([.call(5, [.call(6, [.longjmp(1)])])])], leavesNothing: false),
     Scenario(
       name: "depth limit, jump out of a handler into an empty chunk", depthLimit: 2, shallow: [1, 3],
       tooDeep: [4],
-      threads: [[.call(1, deeper([.protect(1, [.untraced([])]), .call(3, [.call(4, [])])]))]], edge: 0x68,
+      threads: [[.call(1, deeper([.protect(1, [.untraced([])]), .call(3, [.call(4, [])])]))]],
+      knowsOwnStack: true, edge: 0x68,
       injections: [.alternate([.call(5, [.longjmp(1)])])], leavesNothing: false),
     Scenario(
       name: "depth limit, an empty chunk from less deep", depthLimit: 2, shallow: [1, 2, 3, 4],
-      threads: [[.call(1, deeper([.call(2, [])]))] + deeper([.call(3, [.call(4, [])])])], edge: 0x68,
+      threads: [[.call(1, deeper([.call(2, [])]))] + deeper([.call(3, [.call(4, [])])])], knowsOwnStack: true,
+      edge: 0x68, injections: [.handler([.call(5, [])]), .alternate([.call(5, [])])]),
+    Scenario(
+      name: "depth limit, an empty chunk further down", depthLimit: 2, shallow: [1, 3], tooDeep: [4],
+      threads: [[.call(1, deeper([.call(3, [.call(4, [])])]))]], knowsOwnStack: true, edge: 0x68,
       injections: [.handler([.call(5, [])]), .alternate([.call(5, [])])]),
     Scenario(
       name: "depth limit, parked frames", depthLimit: 3, shallow: [1, 2, 3, 4], tooDeep: [5],
@@ -20,22 +25,13 @@ extension Scenarios {
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
       injections: [.handler([.call(6, [])]), .alternate([.call(6, [])])]),
     Scenario(
-      name: "depth limit, parked frames, own stack unknown", depthLimit: 2, shallow: [1, 2, 3, 4],
-      tooDeep: [5],
-      threads: [[.call(1, [.resume(1), .call(2, []), .resume(1)])]],
-      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
+      name: "depth limit, a handler on a fibre", depthLimit: 2, shallow: [1, 2, 3, 4],
+      threads: [[.call(1, []), .resume(1), .call(3, [.call(4, [])])]], knowsOwnStack: true,
+      fibres: [[.call(2, [.untraced([])])]], injections: [.alternate([.call(5, [])])]),
+    Scenario(
+      name: "depth limit, fibres resume each other", depthLimit: 2, shallow: [1, 2, 4, 5],
+      threads: [[.call(1, [.resume(2)]), .resume(1), .call(4, [.call(5, [])])]], knowsOwnStack: true,
+      fibres: [[.call(2, [.resume(2)])], [.call(3, []), .yield, .call(3, []), .yield]], edge: 0x68,
       injections: [.handler([.call(6, [])]), .alternate([.call(6, [])])]),
-    Scenario(
-      name: "depth limit, jump out of a handler onto the own stack", depthLimit: 2, shallow: [1, 2, 3, 4],
-      threads: [[.protect(1, [.call(1, [.call(2, [])])]), .call(3, [.call(4, [])])]], knowsOwnStack: true,
-      injections: [.alternate([.call(5, [.call(6, [.longjmp(1)])])])], leavesNothing: false),
-    Scenario(
-      name: "depth limit, a handler in the midst of another's return", depthLimit: 2, shallow: [1, 2, 3, 4],
-      threads: [[.call(1, [])] + deeper([.call(2, [.untraced([])])]) + [.call(3, [.call(4, [])])]],
-      edge: 0x68,
-      injections: [
-        .within([.call(5, [])], alternate: true, .handler([.call(5, [])])),
-        .behind([.call(5, [])], alternate: true, .handler([.call(5, [])]), boundaries: 30),
-      ]),
   ]
 }

@@ -99,8 +99,9 @@ struct World: Sendable {
       try memory.setGlobal(field(ThreadContext.capacity), size)
       try memory.setGlobal(field(ThreadContext.session), 1)
       if setup.scenario.knowsOwnStack {
-        try memory.setGlobal(
-          field(ThreadContext.home), ModelLayout.stackTops[index + 1] >> UInt64(StackChunk.shift))
+        let edge = index == 0 ? setup.scenario.edge : nil
+        let top = edge.map { ModelLayout.edge + $0 } ?? ModelLayout.stackTops[index + 1]
+        try memory.setGlobal(field(ThreadContext.home), top >> UInt64(StackChunk.shift))
       }
       if setup.scenario.owed > 0 {
         try memory.setGlobal(field(ThreadContext.pendingReturns), setup.scenario.owed)

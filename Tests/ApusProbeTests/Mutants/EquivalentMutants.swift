@@ -64,9 +64,7 @@ enum EquivalentMutants {
       "remove sealed = release v0": sealedLater
     ],
     "switchWindow": [
-      "at the limit if v0 >= v2": "the same chunk is told before",
-      "at the limit if v0 >= v2 (2)": "where nothing is open, as many are open as on the last arrival",
-      "swap [v4+24] = v3 and [v4+32] = v7": notWindow,
+      "at the limit if v0 < 32": guess, "at the limit if v0 < 32 (2)": guess,
       "swap depth = v3 and current = 0": committedAsOne,
       "at the limit if v7 >= 262145": noSuchDistance,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen, "swap current = 0 and slot = v4": committedAsOne,
@@ -92,8 +90,8 @@ enum EquivalentMutants {
       "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
-      "remove [v5+24] = v3": shared, "remove [v5+32] = v7": shared, "remove depth = v3": shared,
-      "swap [v5+24] = v3 and [v5+32] = v7": notWindow,
+      "remove [v1+48] = v3": shared,
+      "remove depth = v3": shared,
       "swap depth = v3 and current = 0": committedAsOne,
       "swap current = v5 and depth = v2": committedAsOne, "swap [v3+8] = v0 and v2 = depth": unrelated,
       "weaken [v0] += atomic (2)":
@@ -114,8 +112,7 @@ enum EquivalentMutants {
         "behind a free place no slot of this key stands either: the search only takes longer",
     ],
     "exit": [
-      "remove [v5+24] = v3": shared, "remove [v5+32] = v7": shared, "remove depth = v3": shared,
-      "swap [v5+24] = v3 and [v5+32] = v7": notWindow,
+      "remove depth = v3": shared,
       "swap depth = v3 and current = 0": committedAsOne,
       "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
       "remove [v0+128] += atomic (2)": "no scenario returns where it was not entered; ExitTests do",
@@ -136,8 +133,8 @@ enum EquivalentMutants {
       "swap disarmed = 1 and v6 = low": "while an unwinder is at work nobody clears the mark",
     ],
     "land": [
-      "remove [v5+24] = v3": shared, "remove [v5+32] = v7": shared, "remove depth = v3": shared,
-      "swap [v5+24] = v3 and [v5+32] = v7": notWindow,
+      "remove [v1+48] = v3": shared,
+      "remove depth = v3": shared,
       "swap depth = v3 and current = 0": committedAsOne,
       "remove searches = v0": bound, "swap searches = v0 and v2 = [v3+16]": bound,
       "remove [v6+16] = v3": shared,
@@ -176,6 +173,4 @@ enum EquivalentMutants {
   private static let shared = "the same code as in switchWindow, leaveFrames or exit, where it is found out"
   private static let stale = "a left-over entry only costs the next call at that address the slow path"
   private static let bound = "bounds a search that ends by itself unless stacks lead in a circle"
-  private static let notWindow =
-    "a chunk's base and origin are read when it is left, and it is not the window yet"
 }
