@@ -100,7 +100,7 @@ package enum ThreadContext {
 
   /// How often the window has changed.
   package static let windowChanges: Int32 = 40
-  /// With a depth limit: the depth when the thread last left its own stack for another.
+  /// With a depth limit: the depth when the thread's window last changed from a chunk of its own stack.
   package static let ownDepth: Int32 = 48
 
   // Offsets from a context to the words of its cursor. Zero after a fork: no position is below a limit of 0.

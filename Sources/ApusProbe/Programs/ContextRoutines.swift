@@ -110,8 +110,8 @@ extension ProgramBuilder {
   }
 
   /// `depth` = how many traced frames are open on arrival in the chunk of `slot`, should none be open there: as many as now. But who comes
-  /// back to the thread's own stack finds as many as when it was left (when the last chunk of it was): a handler that jumped has left frames on its stack. Within a
-  /// restartable range; changes v0, v2 and v6.
+  /// back to the thread's own stack finds no more than when it was last left: a handler that jumped has left frames on its stack. Within
+  /// a restartable range; changes v0, v2 and v6.
   private mutating func depthOnArrival(_ depth: ProbeRegister, slot: ProbeRegister) {
     let away = label()
     let arrives = label()
@@ -129,7 +129,9 @@ extension ProgramBuilder {
     branchIfOwn(slot, arrives)
     jump(settled)
     place(arrives)
-    load(depth, .v1, ThreadContext.ownDepth)
+    load(.v0, .v1, ThreadContext.ownDepth)
+    branch(.v0, .aboveOrEqual, .register(depth), settled)
+    move(depth, .v0)
     jump(settled)
     place(away)
     store(.v1, ThreadContext.ownDepth, depth)

@@ -29,6 +29,14 @@ extension Scenarios {
       threads: [[.call(1, []), .resume(1), .call(3, [.call(4, [])])]], knowsOwnStack: true,
       fibres: [[.call(2, [.untraced([])])]], injections: [.alternate([.call(5, [])])]),
     Scenario(
+      name: "depth limit, left from a fibre", depthLimit: 2, shallow: [1, 2, 3, 4],
+      threads: [
+        [
+          .resume(1), .protect(1, deeper([.call(2, [.resume(1), .longjmp(1)])])), .call(3, [.call(4, [])]),
+        ]
+      ], knowsOwnStack: true, fibres: [[.call(1, [.yield]), .yield]], edge: 0x68,
+      injections: [.alternate([.call(6, [])])], leavesNothing: false),
+    Scenario(
       name: "depth limit, fibres resume each other", depthLimit: 2, shallow: [1, 2, 4, 5],
       threads: [[.call(1, [.resume(2)]), .resume(1), .call(4, [.call(5, [])])]], knowsOwnStack: true,
       fibres: [[.call(2, [.resume(2)])], [.call(3, []), .yield, .call(3, []), .yield]], edge: 0x68,

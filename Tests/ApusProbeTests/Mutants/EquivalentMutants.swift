@@ -65,6 +65,7 @@ enum EquivalentMutants {
     ],
     "switchWindow": [
       "at the limit if v0 < 32": guess, "at the limit if v0 < 32 (2)": guess,
+      "at the limit if v0 >= v3": "then both are the same",
       "swap depth = v3 and current = 0": committedAsOne,
       "at the limit if v7 >= 262145": noSuchDistance,
       "swap [v6+16] = v3 and [v6+8] = v0": unseen, "swap current = 0 and slot = v4": committedAsOne,
@@ -112,6 +113,7 @@ enum EquivalentMutants {
         "behind a free place no slot of this key stands either: the search only takes longer",
     ],
     "exit": [
+      "remove [v1+48] = v3": shared,
       "remove depth = v3": shared,
       "swap depth = v3 and current = 0": committedAsOne,
       "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
