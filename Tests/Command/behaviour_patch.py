@@ -360,6 +360,8 @@ def test_errors_of_building(bench):
     unloaded = 'asm(".section unloaded, \\"\\"\\n.globl mark\\nmark: .long 1\\n.text"); extern int mark;\n'
     beyond = tree.diff("util.c", ("int table = 7;", unloaded + "int table = 7;"), ("x + ++count", "x * mark + ++count"))
     tree.build(beyond, status=1, err="needs mark in section unloaded, which is not loaded")
+    loaded = unloaded.replace('\\"\\"', '\\"a\\"')
+    tree.build(tree.diff("util.c", ("int table = 7;", loaded + "int table = 7;"), ("x + ++count", "x * mark + ++count")))
     bench.run("patch", "build", "--source", tree.place, "--diff", good).expect(2, err="command")
     bench.run("patch", "build", "--source", "/nowhere", "--diff", good, "--", "make").expect(2, err="no such directory")
     tree.build(good, "--target", bench.path("calls"), status=1, err="the build makes no calls; it makes prog")
