@@ -11,37 +11,77 @@ import Testing
   @Test func enterIsTheSameButForWhatItLogs() throws {
     for environment in Self.environments {
       let registers = Routine.enterRegisters.program(environment)
-      let (code, calls) = Self.withoutRegisters(registers)
-      #expect(code == Routine.enter.program(environment).instructions)
-      #expect(calls == 2)
+      let (code, places) = Self.withoutRegisters(registers, environment)
+      #expect(code == Self.withoutTargets(Routine.enter.program(environment)))
+      #expect(places == 2)
+    }
+  }
+
+  @Test func logIsTheSameButForWhatItLogs() throws {
+    for environment in Self.environments {
+      var registers = Routine.logRegisters.program(environment)
+      // It keeps the frame for the registers.
+      let kept = try #require(registers.instructions.firstIndex(of: .move(.v5, .v2)))
+      registers.instructions.remove(at: kept)
+      let (code, places) = Self.withoutRegisters(registers, environment)
+      #expect(code == Self.withoutTargets(Routine.log.program(environment)))
+      #expect(places == 1)
     }
   }
 
   @Test func logEntryIsTheSameButForWhatItLogs() throws {
     for environment in Self.environments {
       var registers = Routine.logEntryRegisters.program(environment)
-      // It keeps the frame for the call.
+      // It keeps the frame for the call, and gives it in v2.
       let kept = try #require(registers.instructions.firstIndex(of: .move(.v5, .v2)))
       registers.instructions.remove(at: kept)
-      let (code, calls) = Self.withoutRegisters(registers)
-      #expect(code == Routine.logEntry.program(environment).instructions)
-      #expect(calls == 1)
+      let given = try #require(registers.instructions.firstIndex(of: .move(.v2, .v5)))
+      registers.instructions.remove(at: given)
+      let call = try #require(registers.instructions.firstIndex(of: .call(Routine.logRegisters.symbol)))
+      registers.instructions[call] = .call(Routine.log.symbol)
+      #expect(registers.instructions == Routine.logEntry.program(environment).instructions)
     }
   }
 
-  /// The program with `log` called instead of `logRegisters`, to which the frame is given in v2; and how many calls that are.
-  private static func withoutRegisters(_ program: ProbeProgram) -> (code: [ProbeInstruction], calls: Int) {
+  /// The program with one event staged where it stages several and asks for their room; and how many places that are.
+  private static func withoutRegisters(
+    _ program: ProbeProgram, _ environment: ProbeEnvironment
+  ) -> (code: [ProbeInstruction], places: Int) {
+    let target = ProbeLabel(rawValue: 0)
+    var many = ProgramBuilder()
+    many.stageRegisters(environment.registers, full: target)
+    let several = many.program("several", .routine).instructions
+    var few = ProgramBuilder()
+    few.stage(.v2, full: target)
+    let one = few.program("one", .routine).instructions
+    var rest = program.instructions[...]
     var code: [ProbeInstruction] = []
-    var calls = 0
-    for instruction in program.instructions {
-      guard instruction == .call(Routine.logRegisters.symbol) else {
-        code.append(instruction)
-        continue
+    var places = 0
+    while let first = rest.first {
+      if rest.prefix(several.count).map(withoutTarget) == several {
+        places += 1
+        code += one
+        rest = rest.dropFirst(several.count)
+      } else if first == .constant(.v0, UInt64(environment.registers.eventBytes)) {
+        code.append(.constant(.v0, 8))
+        rest = rest.dropFirst()
+      } else {
+        code.append(withoutTarget(first))
+        rest = rest.dropFirst()
       }
-      calls += 1
-      if code.last == .move(.v2, .v5) { code.removeLast() }
-      code.append(.call(Routine.log.symbol))
     }
-    return (code, calls)
+    return (code, places)
+  }
+
+  private static func withoutTargets(_ program: ProbeProgram) -> [ProbeInstruction] {
+    program.instructions.map(withoutTarget)
+  }
+
+  /// Where a full buffer leads is not compared.
+  private static func withoutTarget(_ instruction: ProbeInstruction) -> ProbeInstruction {
+    guard case .branch(.aboveOrEqual, let left, .memory(let place), _) = instruction,
+      place == ProbeAddress(.v1, ThreadContext.limit)
+    else { return instruction }
+    return .branch(.aboveOrEqual, left, .memory(place), ProbeLabel(rawValue: 0))
   }
 }

@@ -1,35 +1,45 @@
 extension Routine {
-  /// Walks the open frames of the window up to the address in v2. What is left stays in its mirror entries: only a
+  /// Walks the open frames of the window up to the address in v2, and closes them. What is left stays in its mirror entries: only a
   /// frame's own return ever clears one, so a frame that was left and is returned to after all finds its address.
+  ///
+  /// As many as one event can say are closed at once, and the event is logged, or owed, with it (committed). If `current` has
+  /// changed since the walk, a handler has closed the same frames meanwhile: they are counted anew.
   static func leaveFramesProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
-    let done = b.label()
+    let walked = b.label()
     let out = b.label()
-    let end = b.label()
-    let unlinked = b.label()
+    let bounded = b.label()
+    let most = ProbeOperand.immediate(1 << Int32(EventWord.payloadBits) - 1)
     // v4 = number of frames, v5 = the window's delta, v6 = the last link that was left, v7 = `current` at the start
     let count = b.here()
-    b.constant(.v4, 0)
-    b.window(low: .v6, delta: .v5, current: .v0, changed: end)
-    b.add(.v6, .immediate(Int32(StackChunk.size)))
-    b.branch(.v2, .below, .v6, unlinked)
-    b.move(.v2, .v6)
-    b.place(unlinked)
     b.constant(.v6, 0)
+    let round = b.here()
+    b.window(low: .v4, delta: .v5, current: .v0, changed: out)
+    b.add(.v4, .immediate(Int32(StackChunk.size)))
+    b.branch(.v2, .below, .v4, bounded)
+    b.move(.v2, .v4)
+    b.place(bounded)
+    b.constant(.v4, 0)
     b.move(.v7, .v0)
     let next = b.here()
     let plain = b.label()
-    b.branch(.v0, .aboveOrEqual, .v2, done)
-    b.mirrorEntry(.v3, of: .v0, delta: .v5)
-    b.add(.v4, .immediate(1))
-    if environment.depthLimit != nil {
+    b.branch(.v0, .aboveOrEqual, .v2, walked)
+    if environment.depthLimit == nil {
+      b.branch(.v4, .aboveOrEqual, most, walked)
+    } else {
       // In the high half, those whose return is no event.
+      b.move(.v3, .v4)
+      b.shiftLeft(.v3, 32)
+      b.shiftRight(.v3, 32)
+      b.branch(.v3, .aboveOrEqual, most, walked)
+      b.mirrorEntry(.v3, of: .v0, delta: .v5)
       b.load(.v3, .v3, StackChunk.frame)
       b.and(.v3, .immediate(Int32(EventWord.unloggedBit)))
       b.shiftLeft(.v3, 32)
       b.add(.v4, .v3)
-      b.mirrorEntry(.v3, of: .v0, delta: .v5)
     }
+    b.add(.v4, .immediate(1))
+    b.mirrorEntry(.v3, of: .v0, delta: .v5)
     b.load(.v3, .v3, StackChunk.frame)
     b.shiftRight(.v3, StackChunk.hasOuterBit)
     b.branch(.v3, .equal, .immediate(0), plain)
@@ -44,59 +54,73 @@ extension Routine {
     b.jump(next)
     b.place(inwards)
     b.move(.v0, .v2)
-    b.place(done)
+    b.place(walked)
     b.branch(.v4, .equal, .immediate(0), out)
-    // A handler may have closed the same frames meanwhile: they are counted once.
-    if environment.depthLimit == nil {
-      b.emit(
-        .localCompareExchange(
-          ProbeAddress(.v1, ThreadContext.current), expected: .v7, desired: .v0, otherwise: count))
-    } else {
-      b.move(.v5, .v4)
-      b.shiftRight(.v5, 32)
+
+    // v4 = the event's low bits, and above them how many frames are closed; v5 = what `current` is then
+    b.move(.v5, .v0)
+    if environment.depthLimit != nil {
+      b.move(.v3, .v4)
+      b.shiftRight(.v3, 32)
       b.shiftLeft(.v4, 32)
-      b.shiftRight(.v4, 32)
-      let close = b.here()
-      b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
-      b.load(.v3, .v1, ThreadContext.depth)
-      b.subtract(.v3, .v4)
-      b.commit(close) {
-        $0.store(.v1, ThreadContext.current, .v0)
-        $0.store(.v1, ThreadContext.depth, .v3)
-      }
-      b.subtract(.v4, .v5)
-      b.branch(.v4, .equal, .immediate(0), out)
+      b.move(.v0, .v4)
+      b.shiftRight(.v0, 32)
+      b.subtract(.v0, .v3)
+      b.shiftLeft(.v0, UInt8(EventWord.payloadShift))
+      b.or(.v4, .v0)
+    } else {
+      b.shiftLeft(.v4, UInt8(EventWord.payloadShift))
     }
-    b.count(.unwound, .v4, environment, scratch: .v0)
-    let fits = b.label()
-    let logged = b.label()
-    let report = b.here()
-    b.move(.v5, .v4)
-    b.branch(.v5, .below, .immediate(1 << Int32(EventWord.payloadBits)), fits)
-    b.constant(.v5, (1 << EventWord.payloadBits) - 1)
-    b.place(fits)
-    b.subtract(.v4, .v5)
-    b.move(.v0, .v5)
-    b.shiftLeft(.v0, UInt8(EventWord.payloadShift))
-    b.or(.v0, .immediate(Int32(EventWord(.unwound, payload: 0, time: 0).rawValue)))
-    b.call(.log)
-    b.branch(.v0, .notEqual, .immediate(0), logged)
-    b.owe(.v5)
-    b.place(logged)
-    b.branch(.v4, .notEqual, .immediate(0), report)
+    b.or(.v4, .immediate(Int32(EventWord(.unwound, payload: 0, time: 0).rawValue)))
+    let full = b.label()
+    let owed = b.label()
+    let closed = b.label()
+    let close = b.here()
+    b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
+    if environment.depthLimit != nil {
+      b.payload(.v3, of: .v4)
+      b.branch(.v3, .equal, .immediate(0), owed)
+    }
+    b.stampedWord(.v3, lowBitsOf: .v4, environment, scratch: .v0)
+    b.stage(.v3, full: full)
+    b.depth(.v3, lessFramesOf: .v4, environment)
+    b.publish()
+    b.commit(close) {
+      $0.store(.v1, ThreadContext.current, .v5)
+      $0.storeDepth(.v3, environment)
+    }
+    b.seal(environment)
+    b.place(closed)
+    b.payload(.v3, of: .v4)
+    b.count(.unwound, .v3, environment, scratch: .v0)
+    b.branch(.v5, .below, .v2, round)
     b.place(out)
     b.move(.v3, .v6)
     b.emit(.returnFromRoutine)
-    b.place(end)
-    b.constant(.v3, 0)
-    b.emit(.returnFromRoutine)
+
+    b.place(full)
+    b.constant(.v0, 8)
+    b.call(.room)
+    b.branch(.v0, .notEqual, .immediate(0), close)
+    b.place(owed)
+    let owe = b.here()
+    b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
+    b.payload(.v0, of: .v4)
+    b.add(.v0, .at(.v1, ThreadContext.pendingReturns))
+    b.depth(.v3, lessFramesOf: .v4, environment)
+    b.commit(owe) {
+      $0.storeOwed(.v0)
+      $0.store(.v1, ThreadContext.current, .v5)
+      $0.storeDepth(.v3, environment)
+    }
+    b.jump(closed)
     return b.program("leaveFrames", .routine)
   }
 
   /// Everything that the fast entry path does not do: no context, no session (a forked child), another window, a tail
   /// call, frames that were left, a full buffer.
   static func enterProgram(_ environment: ProbeEnvironment, _ routine: Routine = .enter) -> ProbeProgram {
-    let log = routine == .enter ? Routine.log : .logRegisters
+    let registers = routine == .enter ? nil : environment.registers
     var b = ProgramBuilder()
     let pass = b.label()
     let lost = b.label()
@@ -145,56 +169,35 @@ extension Routine {
     b.add(.v2, .immediate(1))
     b.call(.leaveFrames)
     // A frame that was left would have changed the window back: now this one does.
-    let linked = b.label()
-    b.branch(.v7, .notEqual, .immediate(0), linked)
+    let known = b.label()
+    b.branch(.v7, .notEqual, .immediate(0), known)
     b.move(.v7, .v3)
-    b.place(linked)
+    b.place(known)
     if let limit = environment.depthLimit {
       b.load(.v0, .v1, ThreadContext.depth)
       b.branch(.v0, .aboveOrEqual, .immediate(limit), pass)
     }
-    b.move(.v0, .v4)
-    b.shiftLeft(.v0, UInt8(EventWord.functionShift))
-    b.or(.v0, .immediate(Int32(EventWord.Kind.entry.rawValue)))
-    if log == .logRegisters { b.move(.v2, .v5) }
-    b.call(log)
-    // With a depth limit, a frame whose entry was lost counts as one, but its return is no event.
+    // As in the stub: the entry is logged, and the frame open, or neither.
+    let full = b.label()
+    let linked = b.label()
     let unlogged = b.label()
-    let counted = b.label()
     let unlinked = b.label()
-    b.branch(.v0, .equal, .immediate(0), environment.depthLimit == nil ? unlinked : unlogged)
-    b.shiftLeft(.v4, UInt8(EventWord.functionShift))
-    b.or(.v4, .immediate(Int32(EventWord.Kind.return.rawValue)))
-    if environment.depthLimit != nil {
-      b.jump(counted)
-      b.place(unlogged)
-      b.countLost(function: .v4, environment, scratch: .v0)
-      b.constant(.v4, EventWord.unlogged.rawValue)
-      b.place(counted)
-    }
-    // Restartable, as in the stub.
     let link = b.here()
-    b.branch(.v5, .below, .at(.v1, ThreadContext.windowLow), pass)
-    b.load(.v0, .v1, ThreadContext.current)
-    b.branch(.v5, .aboveOrEqual, .v0, pass)
-    b.mirrorEntry(.v3, of: .v5)
-    b.store(.v3, StackChunk.returnAddress, .v6)
-    b.store(.v3, StackChunk.enclosing, .v0)
-    b.move(.v0, .v4)
-    let plain = b.label()
-    let ordinary = b.label()
-    b.branch(.v7, .equal, .immediate(0), plain)
-    // The frame changed the window: note what to change it back to.
-    b.constant(.v2, 1 << UInt64(StackChunk.hasOuterBit))
-    b.or(.v0, .v2)
-    b.store(.v3, StackChunk.outerSlot, .v7)
-    b.place(plain)
-    b.store(.v3, StackChunk.frame, .v0)
+    b.frameToLink(changed: lost) {
+      $0.word(.v0, .return, function: .v4)
+    }
+    b.word(.v3, .entry, function: .v4)
+    b.stampedWord(.v2, low: .v3, environment, scratch: .v0)
+    b.stageCall(registers, full: full)
     b.deepen(.v2, by: 1, environment)
+    b.publish()
     b.commit(link) {
       $0.store(.v1, ThreadContext.current, .v5)
       $0.storeDepth(.v2, environment)
     }
+    b.seal(environment)
+    let ordinary = b.label()
+    b.place(linked)
     b.branch(.v7, .equal, .immediate(0), ordinary)
     b.constant(.v3, environment.slowReturn)
     b.constant(.v0, UInt64(EntryVerdict.returnSlowly.rawValue))
@@ -203,39 +206,24 @@ extension Routine {
     b.constant(.v0, UInt64(EntryVerdict.callBody.rawValue))
     b.emit(.returnFromRoutine)
 
-    // A tail call: the frame's function changes, its return address and its place in the chain stay.
-    b.place(tail)
-    b.move(.v2, .v5)
-    b.call(.leaveFrames)
-    let look = b.here()
-    b.mirrorEntry(.v6, of: .v5)
-    b.move(.v0, .v5)
-    b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
-    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), lost)
-    b.load(.v0, .v6, StackChunk.returnAddress)
-    b.endRestartable(look)
-    b.branch(.v0, .equal, .immediate(0), lost)
-    b.move(.v0, .v4)
-    b.shiftLeft(.v0, UInt8(EventWord.functionShift))
+    b.place(full)
+    b.constant(.v0, UInt64(environment.callBytes(registers)))
+    b.call(.room)
+    b.branch(.v0, .notEqual, .immediate(0), link)
+    b.jump(environment.depthLimit == nil ? unlinked : unlogged)
     if environment.depthLimit != nil {
-      // In a frame that is not logged this is an entry.
-      b.load(.v3, .v6, StackChunk.frame)
-      b.and(.v3, .immediate(Int32(EventWord.unloggedBit)))
-      b.or(.v0, .v3)
-    }
-    if log == .logRegisters { b.move(.v2, .v5) }
-    b.call(log)
-    b.branch(.v0, .equal, .immediate(0), lost)
-    b.load(.v0, .v6, StackChunk.frame)
-    b.shiftRight(.v0, StackChunk.hasOuterBit)
-    b.shiftLeft(.v0, StackChunk.hasOuterBit)
-    b.shiftLeft(.v4, UInt8(EventWord.functionShift))
-    b.or(.v4, .immediate(Int32(EventWord.Kind.return.rawValue)))
-    b.or(.v0, .v4)
-    b.store(.v6, StackChunk.frame, .v0)
-    b.jump(pass)
-
-    if environment.depthLimit == nil {
+      // A frame whose entry was lost counts as one, but its return is no event.
+      b.place(unlogged)
+      b.countLost(function: .v4, environment, scratch: .v0)
+      let link = b.here()
+      b.frameToLink(changed: pass) { $0.constant(.v0, EventWord.unlogged.rawValue) }
+      b.deepen(.v2, by: 1, environment)
+      b.commit(link) {
+        $0.store(.v1, ThreadContext.current, .v5)
+        $0.storeDepth(.v2, environment)
+      }
+      b.jump(linked)
+    } else {
       // What an interrupted stub may have left in the mirror entry; no frame that is open stands here.
       b.place(unlinked)
       let look = b.here()
@@ -247,6 +235,42 @@ extension Routine {
       b.endRestartable(look)
       b.jump(lost)
     }
+
+    // A tail call: the frame's function changes, its return address and its place in the chain stay.
+    b.place(tail)
+    b.move(.v2, .v5)
+    b.call(.leaveFrames)
+    let tailFull = b.label()
+    let look = b.here()
+    b.mirrorEntry(.v6, of: .v5)
+    b.move(.v0, .v5)
+    b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
+    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), lost)
+    b.load(.v0, .v6, StackChunk.returnAddress)
+    b.branch(.v0, .equal, .immediate(0), lost)
+    b.word(.v3, .tail, function: .v4)
+    if environment.depthLimit != nil {
+      // In a frame that is not logged this is an entry.
+      b.load(.v0, .v6, StackChunk.frame)
+      b.and(.v0, .immediate(Int32(EventWord.unloggedBit)))
+      b.or(.v3, .v0)
+    }
+    b.stampedWord(.v2, low: .v3, environment, scratch: .v0)
+    b.stageCall(registers, full: tailFull)
+    b.load(.v2, .v6, StackChunk.frame)
+    b.shiftRight(.v2, StackChunk.hasOuterBit)
+    b.shiftLeft(.v2, StackChunk.hasOuterBit)
+    b.word(.v3, .return, function: .v4)
+    b.or(.v2, .v3)
+    b.publish()
+    b.commit(look) { $0.store(.v6, StackChunk.frame, .v2) }
+    b.seal(environment)
+    b.jump(pass)
+    b.place(tailFull)
+    b.constant(.v0, UInt64(environment.callBytes(registers)))
+    b.call(.room)
+    b.branch(.v0, .notEqual, .immediate(0), look)
+    b.jump(lost)
 
     b.place(missing)
     b.count(.noContext, environment, scratch: .v0)
@@ -310,8 +334,7 @@ extension Routine {
     b.place(unmatched)
     b.count(.unmatchedReturns, environment, scratch: .v0)
     b.storeConstant(.v4, StackChunk.returnAddress, 0)
-    b.move(.v0, .v7)
-    b.and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+    b.returnWord(.v0, of: .v7)
     b.call(.logReturn)
     b.jump(out)
 
@@ -320,29 +343,66 @@ extension Routine {
     b.branch(.v0, .notEqual, .immediate(0), again)
     b.jump(orphan)
 
+    // As in the stub: the return is logged, or owed, and the frame closed, or neither.
     b.place(top)
     b.move(.v2, .v5)
     b.call(.leaveFrames)
-    b.storeConstant(.v4, StackChunk.returnAddress, 0)
     let moved = b.label()
+    let silent = b.label()
+    let full = b.label()
+    let closed = b.label()
     let close = b.here()
-    b.load(.v0, .v1, ThreadContext.current)
-    b.branch(.v0, .notEqual, .v5, moved)
-    b.load(.v0, .v4, StackChunk.enclosing)
-    b.deepen(.v2, by: -1, environment)
-    b.commit(close) {
-      $0.store(.v1, ThreadContext.current, .v0)
-      $0.storeDepth(.v2, environment)
+    b.innermost(.v5, otherwise: moved)
+    b.returnWord(.v3, of: .v7)
+    if environment.depthLimit != nil {
+      b.branch(.v3, .equal, .immediate(Int32(EventWord.unlogged.rawValue)), silent)
     }
+    b.stampedWord(.v2, low: .v3, environment, scratch: .v0)
+    b.stage(.v2, full: full)
+    b.load(.v2, .v4, StackChunk.enclosing)
+    b.deepen(.v3, by: -1, environment)
+    b.publish()
+    b.commit(close) { $0.closeFrame(mirror: .v4, environment) }
+    b.seal(environment)
+    b.jump(closed)
+
+    b.place(full)
+    b.constant(.v0, 8)
+    b.call(.room)
+    b.branch(.v0, .notEqual, .immediate(0), close)
+    let owe = b.here()
+    b.innermost(.v5, otherwise: moved)
+    b.load(.v0, .v1, ThreadContext.pendingReturns)
+    b.add(.v0, .immediate(1))
+    b.load(.v2, .v4, StackChunk.enclosing)
+    b.deepen(.v3, by: -1, environment)
+    b.commit(owe) {
+      $0.storeOwed(.v0)
+      $0.closeFrame(mirror: .v4, environment)
+    }
+    b.jump(closed)
+
+    if environment.depthLimit != nil {
+      b.place(silent)
+      let close = b.here()
+      b.innermost(.v5, otherwise: moved)
+      b.load(.v2, .v4, StackChunk.enclosing)
+      b.deepen(.v3, by: -1, environment)
+      b.commit(close) { $0.closeFrame(mirror: .v4, environment) }
+      b.jump(closed)
+    }
+
+    // (Without a tracer, a handler may have closed it.)
     b.place(moved)
+    b.storeConstant(.v4, StackChunk.returnAddress, 0)
+    b.returnWord(.v0, of: .v7)
+    b.call(.logReturn)
+    b.place(closed)
     let notRoot = b.label()
     b.load(.v0, .v1, ThreadContext.rootFrame)
     b.branch(.v0, .notEqual, .v5, notRoot)
     b.storeConstant(.v1, ThreadContext.rootFrame, 0)
     b.place(notRoot)
-    b.move(.v0, .v7)
-    b.and(.v0, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
-    b.call(.logReturn)
     let same = b.label()
     b.shiftRight(.v7, StackChunk.hasOuterBit)
     b.branch(.v7, .equal, .immediate(0), same)
@@ -376,5 +436,79 @@ extension Routine {
     b.constant(.v6, 0)
     b.jump(out)
     return b.program("exit", .routine)
+  }
+}
+
+extension ProgramBuilder {
+  /// `d` = the low bits of an event of the function in `function`.
+  fileprivate mutating func word(_ d: ProbeRegister, _ kind: EventWord.Kind, function: ProbeRegister) {
+    move(d, function)
+    shiftLeft(d, UInt8(EventWord.functionShift))
+    if kind.rawValue != 0 { or(d, .immediate(Int32(kind.rawValue))) }
+  }
+
+  /// `d` = the low bits of the return event that a frame's word holds.
+  fileprivate mutating func returnWord(_ d: ProbeRegister, of frame: ProbeRegister) {
+    move(d, frame)
+    and(d, .immediate(Int32(EventWord.functionMask | EventWord.kindMask)))
+  }
+
+  /// `d` = the payload of the event whose low bits are those of `low`.
+  fileprivate mutating func payload(_ d: ProbeRegister, of low: ProbeRegister) {
+    move(d, low)
+    shiftLeft(d, UInt8(EventWord.timeBits))
+    shiftRight(d, UInt8(EventWord.timeBits + EventWord.payloadShift))
+  }
+
+  /// `d` = how many traced frames are open without those whose number stands in the high half of `frames`, to be stored with `current`;
+  /// nothing without a depth limit.
+  fileprivate mutating func depth(
+    _ d: ProbeRegister, lessFramesOf frames: ProbeRegister, _ environment: ProbeEnvironment
+  ) {
+    guard environment.depthLimit != nil else { return }
+    move(d, frames)
+    shiftRight(d, 32)
+    subtract(d, .at(.v1, ThreadContext.depth))
+    arithmetic(.exclusiveOr, d, .immediate(-1))
+    add(d, .immediate(1))
+  }
+
+  /// Goes elsewhere unless the frame is the thread's innermost. Changes v0.
+  fileprivate mutating func innermost(_ frame: ProbeRegister, otherwise: ProbeLabel) {
+    load(.v0, .v1, ThreadContext.current)
+    branch(.v0, .notEqual, .register(frame), otherwise)
+  }
+
+  /// The stores that note returns that could not be logged, whose number is in `returns`: nothing is logged before them.
+  fileprivate mutating func storeOwed(_ returns: ProbeRegister) {
+    storeConstant(.v1, ThreadContext.limit, 0)
+    store(.v1, ThreadContext.pendingReturns, returns)
+  }
+
+  /// The stores that close a frame; the enclosing frame is in v2, and the depth in v3.
+  fileprivate mutating func closeFrame(mirror: ProbeRegister, _ environment: ProbeEnvironment) {
+    store(.v1, ThreadContext.current, .v2)
+    storeDepth(.v3, environment)
+    storeConstant(mirror, StackChunk.returnAddress, 0)
+  }
+
+  /// Writes the mirror entry of the frame in v5 that returns to the address in v6 and came from the window in v7 (or 0); the word that it is
+  /// to return with is put into v0. Restartable with what follows. Changes v0, v2 and v3.
+  fileprivate mutating func frameToLink(changed: ProbeLabel, _ word: (inout ProgramBuilder) -> Void) {
+    let plain = label()
+    branch(.v5, .below, .at(.v1, ThreadContext.windowLow), changed)
+    load(.v0, .v1, ThreadContext.current)
+    branch(.v5, .aboveOrEqual, .v0, changed)
+    mirrorEntry(.v3, of: .v5)
+    store(.v3, StackChunk.returnAddress, .v6)
+    store(.v3, StackChunk.enclosing, .v0)
+    word(&self)
+    branch(.v7, .equal, .immediate(0), plain)
+    // The frame changed the window: note what to change it back to.
+    constant(.v2, 1 << UInt64(StackChunk.hasOuterBit))
+    or(.v0, .v2)
+    store(.v3, StackChunk.outerSlot, .v7)
+    place(plain)
+    store(.v3, StackChunk.frame, .v0)
   }
 }

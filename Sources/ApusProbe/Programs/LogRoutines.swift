@@ -1,45 +1,63 @@
 extension Routine {
-  /// Appends an event, and does what must be done when the buffer seems full:
-  /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
-  /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
-  /// 3. With room for an event, the limit is raised: to the end, or to one place below what is not consumed, so that a full
-  ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, and after
-  ///    that, or when it was lost itself, the stack chunk, before anything else; no limit is above the position until then. Each is
-  ///    logged and owed no more in one: a handler finds it owed or logged.
-  /// 4. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
-  ///    owner word says that it has died or ended, or patience is over; then nobody waits any more. Where the reader can only
-  ///    read while the writer stands, the writer stops itself instead, as long as there is a reader, and finds room behind that.
-  ///
-  /// ``Routine/logRegisters`` does the same for the several events of a call with its register file, which stand side by side.
-  /// Where the buffer's end is too near for them, it is filled up first (``ProgramBuilder/fillUp(_:lost:again:)``).
+  /// Appends an event; if the buffer seems full, when there is room. ``Routine/logRegisters`` does the same for the several events of a
+  /// call with its register file, which stand side by side.
   static func logProgram(_ environment: ProbeEnvironment, _ routine: Routine = .log) -> ProbeProgram {
-    let size = routine == .log ? 8 : environment.registers.eventBytes
+    let registers = routine == .log ? nil : environment.registers
     var b = ProgramBuilder()
     let lost = b.label()
     let full = b.label()
-    let noRoom = b.label()
     b.move(.v4, .v0)
-    if routine != .log {
-      b.move(.v7, .v2)
-      b.subtract(.v7, .immediate(environment.registers.frameBytes))
-    }
+    if registers != nil { b.move(.v5, .v2) }
     b.load(.v0, .v1, ThreadContext.session)
     b.branch(.v0, .equal, .immediate(0), lost)
-    b.constant(.v5, 0)
     let retry = b.here()
     b.stampedWord(.v2, low: .v4, environment, scratch: .v0)
-    if routine == .log { b.append(full: full) } else { b.appendRegisters(environment.registers, full: full) }
+    let begin = b.here()
+    b.stageCall(registers, full: full)
+    b.publish()
+    b.endRestartable(begin)
     b.seal(environment)
     b.constant(.v0, 1)
     b.emit(.returnFromRoutine)
-
     b.place(full)
-    b.seal(environment)
+    b.constant(.v0, UInt64(environment.callBytes(registers)))
+    b.call(.room)
+    b.branch(.v0, .notEqual, .immediate(0), retry)
+    b.place(lost)
+    b.constant(.v0, 0)
+    b.emit(.returnFromRoutine)
+    return b.program(routine.rawValue, .routine)
+  }
+
+  /// Does what must be done when the buffer seems full:
+  /// 1. The reader's word says what it has consumed (acquire: its reads of the places were before).
+  /// 2. At the buffer's end the position goes back to its start. (The reader has left that: a limit at the end says so.)
+  /// 3. With room, the limit is raised: to the end, or to one place below what is not consumed, so that a full
+  ///    buffer is never taken for an empty one. Returns that were lost meanwhile are logged as a gap, and after
+  ///    that, or when it was lost itself, the stack chunk, before anything else; no limit is above the position until then. Each is
+  ///    logged and owed no more in one: a handler finds it owed or logged.
+  /// 4. Where there is room, but not in one piece, the buffer's end is filled up first (``ProgramBuilder/fillUp(_:lost:again:)``).
+  /// 5. Without room, the policy decides: the event is lost, or the writer waits: until there is room, or the reader's
+  ///    owner word says that it has died or ended, or patience is over; then nobody waits any more. Where the reader can only
+  ///    read while the writer stands, the writer stops itself instead, as long as there is a reader, and finds room behind that.
+  ///
+  /// Who is told that there is room looks again: a handler may have used it up.
+  static func roomProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
+    var b = ProgramBuilder()
+    let lost = b.label()
+    let noRoom = b.label()
     let room = b.label()
     let ahead = b.label()
+    let behind = b.label()
     let raise = b.label()
     let pay = b.label()
     let tooNear = b.label()
+    // v4 = bytes, v5 = when the wait began, or 0, v7 = what v2 is to be again
+    b.move(.v4, .v0)
+    b.move(.v7, .v2)
+    b.constant(.v5, 0)
+    let full = b.here()
+    b.seal(environment)
     // Restartable, like what follows: a handler may go round the buffer too. The limit that held at the end holds no more.
     let turn = b.here()
     b.load(.v0, .v1, ThreadContext.position)
@@ -49,38 +67,33 @@ extension Routine {
     b.emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v2))
     b.endRestartable(turn)
     b.place(room)
-    // Restartable: a handler may go round the buffer, and the limit that was right is none any more. v2 = the position, v3 =
-    // what is consumed, v6 = free bytes, of which 8 are never used.
+    // Restartable: a handler may go round the buffer, and the limit that was right is none any more. v0 = bytes that must be free,
+    // of which 8 are never used, v2 = the position, v3 = what is consumed, v6 = free bytes.
     let measure = b.here()
     b.load(.v6, .v1, ThreadContext.capacity)
     b.branch(.v6, .equal, .immediate(0), lost)
+    b.move(.v0, .v4)
+    b.add(.v0, .immediate(8))
     b.emit(.loadAcquire(.v3, ProbeAddress(.v1, ThreadContext.consumed)))
     b.load(.v2, .v1, ThreadContext.position)
     b.branch(.v2, .below, .v3, ahead)
     b.add(.v6, .v3)
     b.subtract(.v6, .v2)
-    b.branch(.v6, .below, .immediate(size + 8), noRoom)
-    if routine != .log {
-      b.load(.v6, .v1, ThreadContext.bufferEnd)
-      b.subtract(.v6, .v2)
-    }
+    b.branch(.v6, .below, .v0, noRoom)
+    b.load(.v6, .v1, ThreadContext.bufferEnd)
+    b.subtract(.v6, .v2)
     b.load(.v2, .v1, ThreadContext.bufferEnd)
-    if routine == .log {
-      b.branch(.v3, .notEqual, .at(.v1, ThreadContext.bufferBase), raise)
-    } else {
-      // (All that is free is in one piece then.)
-      let behind = b.label()
-      b.branch(.v3, .equal, .at(.v1, ThreadContext.bufferBase), behind)
-      b.branch(.v6, .below, .immediate(size), tooNear)
-      b.jump(raise)
-      b.place(behind)
-    }
+    // (All that is free is in one piece then.)
+    b.branch(.v3, .equal, .at(.v1, ThreadContext.bufferBase), behind)
+    b.branch(.v6, .below, .v4, tooNear)
+    b.jump(raise)
+    b.place(behind)
     b.subtract(.v2, .immediate(8))
     b.jump(raise)
     b.place(ahead)
     b.move(.v6, .v3)
     b.subtract(.v6, .v2)
-    b.branch(.v6, .below, .immediate(size + 8), noRoom)
+    b.branch(.v6, .below, .v0, noRoom)
     b.move(.v2, .v3)
     b.subtract(.v2, .immediate(8))
     b.place(raise)
@@ -90,22 +103,23 @@ extension Routine {
     b.branch(.v3, .notEqual, .immediate(0), pay)
     b.store(.v1, ThreadContext.limit, .v2)
     b.endRestartable(measure)
-    b.jump(retry)
+    b.move(.v2, .v7)
+    b.constant(.v0, 1)
+    b.emit(.returnFromRoutine)
 
     b.place(pay)
     b.payOwed(environment, full: full)
     b.jump(full)
 
-    if routine != .log {
-      b.place(tooNear)
-      b.fillUp(size, lost: lost, again: full)
-    }
+    b.place(tooNear)
+    b.fillUp(.v4, lost: lost, again: full)
     b.place(noRoom)
-    if environment.waitsForRoom { waitForRoom(&b, environment, retry: retry, lost: lost) }
+    if environment.waitsForRoom { waitForRoom(&b, environment, retry: full, lost: lost) }
     b.place(lost)
+    b.move(.v2, .v7)
     b.constant(.v0, 0)
     b.emit(.returnFromRoutine)
-    return b.program(routine.rawValue, .routine)
+    return b.program("room", .routine)
   }
 
   /// A writer waits for room: by looking again, or by a stop behind which there is some. v5 = when it began to wait, or 0.

@@ -1,3 +1,8 @@
+extension ProbeEnvironment {
+  /// How many bytes of events a call has: with its register file, or one event.
+  func callBytes(_ registers: RegisterRecord?) -> Int32 { registers?.eventBytes ?? 8 }
+}
+
 extension ProgramBuilder {
   /// `word` = the time now, and the low bits that come from `low`; changes `scratch`.
   mutating func stampedWord(
@@ -14,6 +19,21 @@ extension ProgramBuilder {
       case .memory(let place): load(word, place.base, place.offset)
       }
     }
+  }
+
+  /// `word` = the time now, and the low bits that come from those of `low`, whose others do not matter; changes `scratch`.
+  mutating func stampedWord(
+    _ word: ProbeRegister, lowBitsOf low: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
+  ) {
+    let bits = environment.isTimed ? scratch : word
+    if environment.isTimed {
+      emit(.timestamp(word, scratch: scratch))
+      shiftLeft(word, UInt8(EventWord.timeShift))
+    }
+    move(bits, low)
+    shiftLeft(bits, UInt8(EventWord.timeBits))
+    shiftRight(bits, UInt8(EventWord.timeBits))
+    if environment.isTimed { or(word, .register(scratch)) }
   }
 
   /// Appends an event of a stub's function. Needs the context in v1; changes v0 and v2.
@@ -45,8 +65,28 @@ extension ProgramBuilder {
     store(.v0, 0, .v2)
     emit(.prefetchForStore(ProbeAddress(.v0, 1024)))
     add(.v0, .immediate(8))
-    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+    publish()
     endRestartable(begin)
+  }
+
+  /// Steps 1 and 2 of ``append(from:full:)``, within the caller's restartable instructions: `word` (not v0) is stored, and v0 is the position
+  /// that ``publish()`` makes the thread's.
+  package mutating func stage(_ word: ProbeRegister, full: ProbeLabel) {
+    load(.v0, .v1, ThreadContext.position)
+    branch(.v0, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
+    store(.v0, 0, word)
+    add(.v0, .immediate(8))
+  }
+
+  /// Step 3 of ``append(from:full:)``.
+  mutating func publish() {
+    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
+  }
+
+  /// Stages the event of a call in v2, and before it, on the regs path, its register file, which stands below the frame in v5. Changes v0
+  /// and v3.
+  mutating func stageCall(_ registers: RegisterRecord?, full: ProbeLabel) {
+    if let registers { stageRegisters(registers, full: full) } else { stage(.v2, full: full) }
   }
 
   /// With a minimum duration: gives the reader all that is logged, for good. Restartable: a handler may have given more, and

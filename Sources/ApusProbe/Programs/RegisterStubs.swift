@@ -86,28 +86,27 @@ extension ProgramBuilder {
     store(.v1, Int32(registers.programCounter * 8), .v0)
   }
 
-  /// Writes the register file at the address in v7, and then v2, as the next events of the thread whose context is in v1:
-  /// ``append(full:)`` for several words. They stand in one piece, and the position goes up by all of them at once: a reader
+  /// Stages the register file below the frame in v5, and then v2, as the next events of the thread whose context is in v1:
+  /// ``stage(_:full:)`` for several words. They stand in one piece, and the position goes up by all of them at once: a reader
   /// sees all or none, and since all of it is restartable, so does a handler.
   ///
-  /// Changes v0, v3 and v6.
-  mutating func appendRegisters(_ registers: RegisterRecord, full: ProbeLabel) {
-    let begin = here()
+  /// Changes v0 and v3.
+  package mutating func stageRegisters(_ registers: RegisterRecord, full: ProbeLabel) {
     load(.v0, .v1, ThreadContext.position)
     move(.v3, .v0)
-    add(.v3, .immediate(registers.eventBytes))
-    load(.v6, .v1, ThreadContext.limit)
-    branch(.v6, .below, .v3, full)
+    add(.v3, .immediate(registers.eventBytes - 1))
+    branch(.v3, .aboveOrEqual, .at(.v1, ThreadContext.limit), full)
     let halves = 2 * registers.count
     func low(_ half: Int) -> ProbeOperand {
       .immediate(Int32(EventWord.registers(0, remaining: halves - 1 - half).rawValue))
     }
     for half in stride(from: 0, to: halves, by: 2) {
-      load(.v3, .v7, Int32(half * 4))
-      move(.v6, .v3)
-      shiftLeft(.v6, 32)
-      or(.v6, low(half))
-      store(.v0, Int32(half * 8), .v6)
+      let word = Int32(half * 4) - registers.frameBytes
+      load(.v3, .v5, word)
+      shiftLeft(.v3, 32)
+      or(.v3, low(half))
+      store(.v0, Int32(half * 8), .v3)
+      load(.v3, .v5, word)
       shiftRight(.v3, 32)
       shiftLeft(.v3, 32)
       or(.v3, low(half + 1))
@@ -115,14 +114,12 @@ extension ProgramBuilder {
     }
     store(.v0, Int32(halves * 8), .v2)
     add(.v0, .immediate(registers.eventBytes))
-    emit(.storeRelease(ProbeAddress(.v1, ThreadContext.position), .v0))
-    endRestartable(begin)
   }
 
   /// There is room, but not in one piece: the places up to the buffer's end are filled with paddings. Then, or if a handler
   /// has been round the buffer meanwhile, goes to `again`. Restartable: what a handler logs stands before or behind the
   /// paddings, not among them. A forked child has no buffer (`lost`). Changes v0, v3 and v6.
-  mutating func fillUp(_ size: Int32, lost: ProbeLabel, again: ProbeLabel) {
+  mutating func fillUp(_ size: ProbeRegister, lost: ProbeLabel, again: ProbeLabel) {
     let begin = here()
     let done = label()
     load(.v0, .v1, ThreadContext.capacity)
@@ -134,7 +131,7 @@ extension ProgramBuilder {
     load(.v3, .v1, ThreadContext.bufferEnd)
     move(.v6, .v3)
     subtract(.v6, .v0)
-    branch(.v6, .aboveOrEqual, .immediate(size), again)
+    branch(.v6, .aboveOrEqual, .register(size), again)
     let next = here()
     branch(.v0, .equal, .v3, done)
     storeConstant(.v0, 0, Int32(EventWord(.padding, payload: 0, time: 0).rawValue))

@@ -9,6 +9,8 @@ package enum Routine: String, Sendable, CaseIterable {
   case isOurs
   /// v0: an event word without its time, v1: context → v0: 1 if logged, 0 if lost. Keeps v1.
   case log
+  /// v0: bytes of events that found no room, v1: context → v0: 1 if there is room now, 0 if they are lost. Keeps v1 and v2.
+  case room
   /// v1: context; logs which stack chunk the thread's window is, or sees to it that it comes before the next event. Keeps v1.
   case logStack
   /// v1: context, v2: a frame → v0: 1 if the thread's window now holds the frame. Keeps v1 and v2.
@@ -56,6 +58,7 @@ package enum Routine: String, Sendable, CaseIterable {
     case .findContext: Self.findContextProgram(environment)
     case .isOurs: Self.isOursProgram(environment)
     case .log: Self.logProgram(environment)
+    case .room: Self.roomProgram(environment)
     case .logRegisters: Self.logProgram(environment, .logRegisters)
     case .enterRegisters: Self.enterProgram(environment, .enterRegisters)
     case .logEntryRegisters: Self.logEntryProgram(environment, .logEntryRegisters)
