@@ -179,11 +179,12 @@ extension Routine {
     }
     // As in the stub: the entry is logged, and the frame open, or neither.
     let full = b.label()
+    let astray = b.label()
     let linked = b.label()
     let unlogged = b.label()
     let unlinked = b.label()
     let link = b.here()
-    b.frameToLink(changed: lost) {
+    b.frameToLink(changed: astray) {
       $0.word(.v0, .return, function: .v4)
     }
     b.word(.v3, .entry, function: .v4)
@@ -236,40 +237,58 @@ extension Routine {
       b.jump(lost)
     }
 
+    // A handler has left another window, or frames in this one.
+    b.place(astray)
+    let stray = b.label()
+    b.move(.v2, .v5)
+    b.load(.v3, .v1, ThreadContext.current)
+    b.branch(.v3, .below, .immediate(2), stray)
+    b.move(.v0, .v2)
+    b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
+    b.branch(.v0, .below, .immediate(Int32(StackChunk.size)), inside)
+    b.place(stray)
+    b.call(.switchWindow)
+    b.branch(.v0, .notEqual, .immediate(0), inside)
+    b.jump(lost)
+
     // A tail call: the frame's function changes, its return address and its place in the chain stay.
     b.place(tail)
     b.move(.v2, .v5)
     b.call(.leaveFrames)
     let tailFull = b.label()
-    let look = b.here()
-    b.mirrorEntry(.v6, of: .v5)
+    let change = b.here()
     b.move(.v0, .v5)
     b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
-    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), lost)
-    b.load(.v0, .v6, StackChunk.returnAddress)
+    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size)), astray)
+    b.load(.v0, .v1, ThreadContext.current)
+    b.branch(.v0, .below, .v5, astray)
+    b.mirrorEntry(.v3, of: .v5)
+    b.load(.v0, .v3, StackChunk.returnAddress)
     b.branch(.v0, .equal, .immediate(0), lost)
+    if environment.depthLimit != nil { b.load(.v0, .v3, StackChunk.frame) }
     b.word(.v3, .tail, function: .v4)
     if environment.depthLimit != nil {
       // In a frame that is not logged this is an entry.
-      b.load(.v0, .v6, StackChunk.frame)
       b.and(.v0, .immediate(Int32(EventWord.unloggedBit)))
       b.or(.v3, .v0)
     }
     b.stampedWord(.v2, low: .v3, environment, scratch: .v0)
     b.stageCall(registers, full: tailFull)
-    b.load(.v2, .v6, StackChunk.frame)
+    b.mirrorEntry(.v3, of: .v5)
+    b.load(.v2, .v3, StackChunk.frame)
     b.shiftRight(.v2, StackChunk.hasOuterBit)
     b.shiftLeft(.v2, StackChunk.hasOuterBit)
     b.word(.v3, .return, function: .v4)
     b.or(.v2, .v3)
+    b.mirrorEntry(.v3, of: .v5)
     b.publish()
-    b.commit(look) { $0.store(.v6, StackChunk.frame, .v2) }
+    b.commit(change) { $0.store(.v3, StackChunk.frame, .v2) }
     b.seal(environment)
     b.jump(pass)
     b.place(tailFull)
     b.constant(.v0, UInt64(environment.callBytes(registers)))
     b.call(.room)
-    b.branch(.v0, .notEqual, .immediate(0), look)
+    b.branch(.v0, .notEqual, .immediate(0), change)
     b.jump(lost)
 
     b.place(missing)
@@ -313,8 +332,6 @@ extension Routine {
     b.mirrorEntry(.v4, of: .v5)
     b.load(.v6, .v4, StackChunk.returnAddress)
     b.load(.v7, .v4, StackChunk.frame)
-    // Restartable: a handler may leave another window.
-    b.endRestartable(again)
     // Is the frame open in this window? v0 goes up the chain.
     b.load(.v0, .v1, ThreadContext.current)
     b.move(.v3, .v5)
@@ -331,6 +348,8 @@ extension Routine {
     b.branch(.v0, .aboveOrEqual, .v3, unmatched)
     b.move(.v0, .v3)
     b.jump(up)
+    // Restartable: a handler may leave another window.
+    b.endRestartable(again)
     b.place(unmatched)
     b.count(.unmatchedReturns, environment, scratch: .v0)
     b.storeConstant(.v4, StackChunk.returnAddress, 0)
@@ -343,16 +362,16 @@ extension Routine {
     b.branch(.v0, .notEqual, .immediate(0), again)
     b.jump(orphan)
 
-    // As in the stub: the return is logged, or owed, and the frame closed, or neither.
+    // As in the stub: the return is logged, or owed, and the frame closed, or neither. If it is not the innermost, a handler has left
+    // another window.
     b.place(top)
     b.move(.v2, .v5)
     b.call(.leaveFrames)
-    let moved = b.label()
     let silent = b.label()
     let full = b.label()
     let closed = b.label()
     let close = b.here()
-    b.innermost(.v5, otherwise: moved)
+    b.innermost(.v5, otherwise: again)
     b.returnWord(.v3, of: .v7)
     if environment.depthLimit != nil {
       b.branch(.v3, .equal, .immediate(Int32(EventWord.unlogged.rawValue)), silent)
@@ -371,7 +390,7 @@ extension Routine {
     b.call(.room)
     b.branch(.v0, .notEqual, .immediate(0), close)
     let owe = b.here()
-    b.innermost(.v5, otherwise: moved)
+    b.innermost(.v5, otherwise: again)
     b.load(.v0, .v1, ThreadContext.pendingReturns)
     b.add(.v0, .immediate(1))
     b.load(.v2, .v4, StackChunk.enclosing)
@@ -385,18 +404,13 @@ extension Routine {
     if environment.depthLimit != nil {
       b.place(silent)
       let close = b.here()
-      b.innermost(.v5, otherwise: moved)
+      b.innermost(.v5, otherwise: again)
       b.load(.v2, .v4, StackChunk.enclosing)
       b.deepen(.v3, by: -1, environment)
       b.commit(close) { $0.closeFrame(mirror: .v4, environment) }
       b.jump(closed)
     }
 
-    // (Without a tracer, a handler may have closed it.)
-    b.place(moved)
-    b.storeConstant(.v4, StackChunk.returnAddress, 0)
-    b.returnWord(.v0, of: .v7)
-    b.call(.logReturn)
     b.place(closed)
     let notRoot = b.label()
     b.load(.v0, .v1, ThreadContext.rootFrame)

@@ -14,7 +14,7 @@ extension Scenarios {
       injections: signals + forks + [.reader]),
     Scenario(
       name: "registers: jumps within handlers", recordsRegisters: true, threads: [nested + tails],
-      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+      injections: [.handler(jumping), .alternate(jumping)], leavesNothing: false),
     Scenario(
       name: "registers: tail calls, untimed", timed: false, recordsRegisters: true, threads: [tails],
       injections: signals + [.reader]),

@@ -194,7 +194,7 @@ enum Scenarios {
       leavesNothing: false),
     Scenario(
       name: "jumps within handlers", threads: [nested], injections: [.handler(jumping), .alternate(jumping)],
-      isExact: false, leavesNothing: false),
+      leavesNothing: false),
     Scenario(
       name: "depth limit", depthLimit: 2, threads: [nested],
       injections: [.handler(calls), .alternate(calls), .alternate([.call(6, []), .call(7, [.call(8, [])])])]
@@ -252,7 +252,7 @@ enum Scenarios {
           .call(4, [.call(1, [.call(2, [.protect(1, [.call(3, [.longjmp(1)])])])])]),
         ]
       ],
-      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+      injections: [.handler(jumping), .alternate(jumping)], leavesNothing: false),
     Scenario(
       name: "nobody reads", ringEvents: 8, threads: [nested + nested],
       injections: [.handler(calls), .reader],
@@ -299,7 +299,7 @@ enum Scenarios {
       name: "jumps within handlers, leaves",
       threads: [[.call(1, []), .call(2, [.tail(3, [.tail(4, [])])]), .resume(1), .call(3, [])]],
       fibres: [[.call(5, [.yield])]],
-      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+      injections: [.handler(jumping), .alternate(jumping)], leavesNothing: false),
     Scenario(
       name: "a fibre moves while its first thread knows nothing of it",
       threads: [
@@ -329,7 +329,7 @@ enum Scenarios {
       name: "jumps within handlers, other stacks",
       threads: [[.call(1, [.call(2, [.resume(1), .call(3, [.call(4, [])])]), .resume(1)])]],
       fibres: [[.call(5, [.yield, .call(4, [])])]], edge: 0x68,
-      injections: [.handler(jumping), .alternate(jumping)], isExact: false, leavesNothing: false),
+      injections: [.handler(jumping), .alternate(jumping)], leavesNothing: false),
     Scenario(
       name: "depth limit, jump out of a handler", depthLimit: 3, depthIsExact: true,
       threads: [[.protect(1, [.call(1, [.call(2, [])])]), .call(3, [])]],
