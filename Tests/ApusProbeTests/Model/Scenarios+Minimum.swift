@@ -60,7 +60,7 @@ extension Scenarios {
       name: "minimum duration, a full buffer and another stack, jumps", waits: false, minimumTicks: 1 << 20,
       ringEvents: 7,
       threads: fullOnAnotherStack, fibres: [[.call(3, [.call(1, [.yield])])]],
-      injections: [.handler([.longjmp(1)])], returnsAreEntered: true, leavesNothing: false),
+      injections: [.handler([.longjmp(1)])], leavesNothing: false),
     Scenario(
       name: "minimum duration, a full buffer and another stack", minimumTicks: 1 << 20,
       ringEvents: 7, waitingStores: 24,

@@ -33,7 +33,7 @@ extension Scenarios {
       ],
       withoutContext: [1],
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
-      injections: [.handler(calls), .secondThread], isExact: false, leavesNothing: false,
+      injections: [.handler(calls), .secondThread], leavesNothing: false,
       slotsTaken: StackChunk.probeLimit - 2),
     Scenario(
       name: "one slot for two stacks", threads: [[.call(1, [.resume(1)]), .call(2, [])]],

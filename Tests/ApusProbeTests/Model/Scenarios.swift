@@ -35,7 +35,7 @@ enum Scenarios {
 
   /// Everything that is explored.
   static let all =
-    graph + options + minimum + places + entry + count + loader + registers + shared + depth + pairs
+    graph + options + minimum + places + entry + count + loader + registers + shared + depth + midway + pairs
 
   static let graph: [Scenario] = [
     Scenario(name: "nested calls", threads: [nested], injections: signals + forks + [.reader]),
@@ -373,7 +373,7 @@ enum Scenarios {
         [.await(1), .call(4, [.resume(2)]), .post(2)],
       ],
       withoutContext: [1], fibres: [[.call(3, [.call(4, [.yield, .call(5, [])])])]],
-      injections: signals + [.secondThread], isExact: false, leavesNothing: false),
+      injections: signals + [.secondThread], leavesNothing: false),
     Scenario(
       name: "a fibre moves to another thread",
       threads: [

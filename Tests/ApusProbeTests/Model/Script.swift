@@ -128,8 +128,6 @@ struct Scenario: Sendable {
   var isBeforeWindows = false
   /// Whether streams nest exactly.
   var isExact = true
-  /// Whether each return is of a function that is open on its stack, even where calls were left in the midst of their entry.
-  var returnsAreEntered = false
   /// Whether all frames are closed by their own returns when nothing is injected.
   var leavesNothing = true
   /// Whether whatever was left is followed by an event that says so.

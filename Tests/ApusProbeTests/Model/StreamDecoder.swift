@@ -18,20 +18,18 @@ struct StreamDecoder {
   private var origins: [UInt64: UInt64] = [:]
   private var registers: [EventWord] = []
   private var recordsRegisters = false
-  private var returnsAreEntered = false
 
   /// The script's functions; the others are called by handlers only.
   static let ownFunctions: ClosedRange<UInt32> = 1...5
 
   init(
     _ words: [UInt64], level: Level, isExact: Bool, closesWhatIsOpen: Bool, isTimed: Bool, checksTime: Bool,
-    returnsAreEntered: Bool, mayStayOpen: Int?, recordsRegisters: Bool, chunks: [Set<UInt64>]?
+    mayStayOpen: Int?, recordsRegisters: Bool, chunks: [Set<UInt64>]?
   ) {
     var time: UInt64 = 0
     self.chunks = chunks
     self.closesWhatIsOpen = closesWhatIsOpen
     self.recordsRegisters = recordsRegisters
-    self.returnsAreEntered = returnsAreEntered
     for raw in words {
       let word = EventWord(rawValue: raw)
       if word.kind == .extended, word.subkind == .padding, word.time == 0 { continue }
@@ -100,8 +98,6 @@ struct StreamDecoder {
         fail("\(function) returns, but \(open.map(String.init) ?? "nothing") is open on stack \(stack)")
       } else if let place = stacks[stack, default: []].lastIndex(of: function) {
         stacks[stack, default: []].removeSubrange(place...)
-      } else if returnsAreEntered {
-        fail("\(function) returns, and is not open on stack \(stack)")
       }
     case .extended: takeExtended(word)
     }

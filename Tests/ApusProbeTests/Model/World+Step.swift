@@ -264,11 +264,7 @@ extension World {
       if case .handler = level.kind { hasJumped = true }
       guard case .function = level.kind else { continue }
       left += 1
-      if let machine = level.interpreter {
-        // What stubs do by themselves, they do wholly or not at all.
-        if machine.place.program.index >= ProgramSet.functions { abandonments += 1 }
-        abandoned[level.function] += 1
-      }
+      if level.interpreter != nil { abandoned[level.function] += 1 }
     }
     fibres[fibre].levels.removeSubrange(target...)
   }

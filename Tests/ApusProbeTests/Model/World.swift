@@ -20,8 +20,6 @@ struct World: Sendable {
   var long = [Int](repeating: 0, count: ProgramSet.functions)
   /// Calls whose stub was left by a jump out of a handler: logged or not.
   var abandoned = [Int](repeating: 0, count: ProgramSet.functions)
-  /// Those that were left in a routine.
-  var abandonments = 0
   /// Calls that were left by a jump or an exception.
   var left = 0
   /// Frames whose own return was seen, and whose mirror entry must therefore be empty in the end.

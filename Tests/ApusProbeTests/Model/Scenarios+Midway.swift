@@ -1,0 +1,68 @@
+extension Scenarios {
+  private static let tails: [Op] = [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])]
+  private static let out: [Injection] = [
+    .handler([.longjmp(1)]), .alternate([.longjmp(1)]), .handler(calls + [.longjmp(1)]),
+    .alternate([.call(6, [.call(7, [.longjmp(1)])])]),
+  ]
+
+  /// Handlers that jump out of the midst of a call's entry, return, or tail call.
+  static let midway: [Scenario] = [
+    Scenario(
+      name: "jump out of a handler, tail calls",
+      threads: [[.call(1, [.protect(1, tails + tails), .call(5, [])]), .call(2, [])]], injections: out),
+    Scenario(
+      name: "jump out of a handler, frames that were left",
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.protect(2, [.call(3, [.longjmp(2)])]), .call(4, [])])])]),
+          .call(5, []),
+        ]
+      ],
+      injections: out, leavesNothing: false),
+    Scenario(
+      name: "jump out of a handler, other stacks",
+      threads: [[.call(1, [.protect(1, [.call(2, []), .resume(1), .call(4, [])])]), .call(2, [])]],
+      fibres: [[.call(3, [.call(5, [])]), .yield]],
+      injections: [.handler([.longjmp(1)]), .alternate([.longjmp(1)])], leavesNothing: false),
+    Scenario(
+      name: "jump out of a handler, dropping", waits: false, ringEvents: 8,
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [])])]), .call(5, [])]), .read] + tails),
+          .call(2, [.read]), .call(4, []),
+        ]
+      ],
+      injections: out + [.handler([.read, .longjmp(1)]), .handler(busy + [.longjmp(1)])]),
+    Scenario(
+      name: "jump out of a handler, tail calls, dropping", waits: false, ringEvents: 4,
+      threads: [[.call(1, [.protect(1, tails), .read] + tails), .call(2, [.read]), .call(4, [])]],
+      injections: out + [.handler([.read, .longjmp(1)])]),
+    Scenario(
+      name: "jump out of a handler, depth limit", waits: false, depthLimit: 2, ringEvents: 8,
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.call(3, [])]), .call(4, [])]), .read, .call(5, [])]),
+          .call(1, tails), .call(2, [.read]), .call(4, []),
+        ]
+      ],
+      injections: out + [.handler([.read, .longjmp(1)])]),
+    Scenario(
+      name: "jump out of a handler, registers, dropping", waits: false, ringEvents: 16,
+      recordsRegisters: true,
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [])])]), .call(5, [])]), .read] + tails),
+          .call(2, [.read]), .call(4, []),
+        ]
+      ],
+      injections: out + [.handler([.read, .longjmp(1)])]),
+    Scenario(
+      name: "jumps within handlers, tail calls", threads: [tails + tails],
+      injections: [.handler(jumping), .alternate(jumping)], leavesNothing: false),
+    Scenario(
+      name: "jumps within handlers, dropping", waits: false, ringEvents: 8,
+      threads: [nested + [.read] + tails + [.read] + nested],
+      injections: [.handler(jumping), .alternate(jumping), .handler([.read] + jumping)], leavesNothing: false
+    ),
+  ]
+}
