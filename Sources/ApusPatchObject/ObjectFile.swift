@@ -84,6 +84,10 @@ package struct ObjectFile: Sendable {
       else {
         throw ELFError(.malformed("an alignment of \(section.alignment)"), in: section.name)
       }
+      // What has no contents may claim anything: sums of such sizes are not checked further on.
+      guard !section.isAllocated || section.size <= 1 << 40 else {
+        throw ELFError(.malformed("a size of \(section.size)"), in: section.name)
+      }
       let isKept = section.isAllocated && !section.isNoBits
       sections.append(
         ObjectSection(

@@ -60,6 +60,10 @@ extension ProgramBuilder {
     let closed = label()
     let again = here()
     let kept = label()
+    // v2 = which change this is; whatever handlers change from here on, has another number.
+    emit(.localAdd(ProbeAddress(.v1, ThreadContext.windowChanges), .immediate(1)))
+    load(.v2, .v1, ThreadContext.windowChanges)
+    let change = here()
     load(.v6, .v1, ThreadContext.windowSlot)
     branch(.v6, .equal, .immediate(0), kept)
     load(.v3, .v6, StackChunk.key)
@@ -78,18 +82,15 @@ extension ProgramBuilder {
     load(.v6, slot, StackChunk.key)
     shiftLeft(.v6, StackChunk.shift)
     mirrorDelta(.v7, slot: slot, low: .v6, environment, scratch: .v0)
-    load(.v0, .v1, ThreadContext.windowChanges)
-    add(.v0, .immediate(1))
-    commit(again) {
+    commit(change) {
       if limitsDepth { $0.store(.v1, ThreadContext.depth, .v3) }
       $0.storeConstant(.v1, ThreadContext.current, 0)
       $0.store(.v1, ThreadContext.windowSlot, slot)
       $0.store(.v1, ThreadContext.windowLow, .v6)
       $0.store(.v1, ThreadContext.windowDelta, .v7)
-      $0.store(.v1, ThreadContext.windowChanges, .v0)
     }
     // v7 = which change this is, v6 = the window's end
-    move(.v7, .v0)
+    move(.v7, .v2)
     add(.v6, .immediate(Int32(StackChunk.size)))
     call(.logStack)
     let enter = here()
@@ -107,19 +108,20 @@ extension ProgramBuilder {
       $0.store(.v1, ThreadContext.depth, .v0)
       $0.store(.v1, ThreadContext.current, .v3)
     }
+    // Without a tracer, a handler may have come before the stores.
+    branch(.v7, .notEqual, .at(.v1, ThreadContext.windowChanges), again)
   }
 
   /// `depth` = how many traced frames are open on arrival in the chunk of `slot`, should none be open there: as many as now. But who comes
   /// back to the thread's own stack finds no more than when it was last left: a handler that jumped has left frames on its stack. Within
-  /// a restartable range; changes v0, v2 and v6.
+  /// a restartable range; changes v0 and v6.
   private mutating func depthOnArrival(_ depth: ProbeRegister, slot: ProbeRegister) {
     let away = label()
     let arrives = label()
     let settled = label()
     func branchIfOwn(_ slot: ProbeRegister, _ own: ProbeLabel) {
       load(.v0, .v1, ThreadContext.home)
-      load(.v2, slot, StackChunk.key)
-      subtract(.v0, .register(.v2))
+      subtract(.v0, .at(slot, StackChunk.key))
       branch(.v0, .below, .immediate(ThreadContext.homeChunks), own)
     }
     load(depth, .v1, ThreadContext.depth)
@@ -254,8 +256,9 @@ extension Routine {
   ///
   /// A signal may arrive at any step, and its handler may change the window; every frame that did so changes it back
   /// when it returns, but a handler that jumps leaves its own.
-  /// 1. The old window's `current` is kept in its slot. Restartable: a handler may leave a window where there was none.
-  /// 2. `current` = 0: from here on every fast path fails. Committed with it: slot, low and delta, and how many changes this makes. So
+  /// 1. This is one change more. The old window's `current` is kept in its slot. Restartable: a handler may leave a window where there
+  ///    was none.
+  /// 2. `current` = 0: from here on every fast path fails. Committed with it: slot, low and delta. So
   ///    whoever comes finds all of one window. (With a depth limit, the depth on arrival too.)
   /// 3. The window's chunk is logged or owed. (It may be a handler's by now.) Nobody logs an event of this chunk before: with a
   ///    `current` of 0 a handler's call changes the window, to the same chunk too, and back.

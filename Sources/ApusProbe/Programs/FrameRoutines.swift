@@ -2,18 +2,16 @@ extension Routine {
   /// Walks the open frames of the window up to the address in v2, and closes them. What is left stays in its mirror entries: only a
   /// frame's own return ever clears one, so a frame that was left and is returned to after all finds its address.
   ///
-  /// As many as one event can say are closed at once, and the event is logged, or owed, with it (committed). If `current` has
-  /// changed since the walk, a handler has closed the same frames meanwhile: they are counted anew.
+  /// They are closed, and the event logged or owed, in one (committed). If `current` has changed since the walk, a handler has closed the
+  /// same frames meanwhile: they are counted anew. (A chunk has room for 32,768 frames, which one event can say.)
   static func leaveFramesProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let walked = b.label()
     let out = b.label()
     let bounded = b.label()
-    let most = ProbeOperand.immediate(1 << Int32(EventWord.payloadBits) - 1)
     // v4 = number of frames, v5 = the window's delta, v6 = the last link that was left, v7 = `current` at the start
     let count = b.here()
     b.constant(.v6, 0)
-    let round = b.here()
     b.window(low: .v4, delta: .v5, current: .v0, changed: out)
     b.add(.v4, .immediate(Int32(StackChunk.size)))
     b.branch(.v2, .below, .v4, bounded)
@@ -24,14 +22,8 @@ extension Routine {
     let next = b.here()
     let plain = b.label()
     b.branch(.v0, .aboveOrEqual, .v2, walked)
-    if environment.depthLimit == nil {
-      b.branch(.v4, .aboveOrEqual, most, walked)
-    } else {
+    if environment.depthLimit != nil {
       // In the high half, those whose return is no event.
-      b.move(.v3, .v4)
-      b.shiftLeft(.v3, 32)
-      b.shiftRight(.v3, 32)
-      b.branch(.v3, .aboveOrEqual, most, walked)
       b.mirrorEntry(.v3, of: .v0, delta: .v5)
       b.load(.v3, .v3, StackChunk.frame)
       b.and(.v3, .immediate(Int32(EventWord.unloggedBit)))
@@ -73,13 +65,13 @@ extension Routine {
     }
     b.or(.v4, .immediate(Int32(EventWord(.unwound, payload: 0, time: 0).rawValue)))
     let full = b.label()
-    let owed = b.label()
+    let silent = b.label()
     let closed = b.label()
     let close = b.here()
     b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
     if environment.depthLimit != nil {
       b.payload(.v3, of: .v4)
-      b.branch(.v3, .equal, .immediate(0), owed)
+      b.branch(.v3, .equal, .immediate(0), silent)
     }
     b.stampedWord(.v3, lowBitsOf: .v4, environment, scratch: .v0)
     b.stage(.v3, full: full)
@@ -93,7 +85,6 @@ extension Routine {
     b.place(closed)
     b.payload(.v3, of: .v4)
     b.count(.unwound, .v3, environment, scratch: .v0)
-    b.branch(.v5, .below, .v2, round)
     b.place(out)
     b.move(.v3, .v6)
     b.emit(.returnFromRoutine)
@@ -102,7 +93,6 @@ extension Routine {
     b.constant(.v0, 8)
     b.call(.room)
     b.branch(.v0, .notEqual, .immediate(0), close)
-    b.place(owed)
     let owe = b.here()
     b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
     b.payload(.v0, of: .v4)
@@ -114,6 +104,17 @@ extension Routine {
       $0.storeDepth(.v3, environment)
     }
     b.jump(closed)
+    if environment.depthLimit != nil {
+      b.place(silent)
+      let close = b.here()
+      b.branch(.v7, .notEqual, .at(.v1, ThreadContext.current), count)
+      b.depth(.v3, lessFramesOf: .v4, environment)
+      b.commit(close) {
+        $0.store(.v1, ThreadContext.current, .v5)
+        $0.storeDepth(.v3, environment)
+      }
+      b.jump(out)
+    }
     return b.program("leaveFrames", .routine)
   }
 
@@ -241,8 +242,10 @@ extension Routine {
     b.place(astray)
     let stray = b.label()
     b.move(.v2, .v5)
-    b.load(.v3, .v1, ThreadContext.current)
-    b.branch(.v3, .below, .immediate(2), stray)
+    // (Without a tracer, `current` may be of another window.)
+    b.load(.v0, .v1, ThreadContext.current)
+    b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
+    b.branch(.v0, .aboveOrEqual, .immediate(Int32(StackChunk.size) + 1), stray)
     b.move(.v0, .v2)
     b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
     b.branch(.v0, .below, .immediate(Int32(StackChunk.size)), inside)
@@ -353,8 +356,12 @@ extension Routine {
     b.place(unmatched)
     b.count(.unmatchedReturns, environment, scratch: .v0)
     b.storeConstant(.v4, StackChunk.returnAddress, 0)
+    // If there is no room, nothing is owed: the reader has been told that the frame was left.
     b.returnWord(.v0, of: .v7)
-    b.call(.logReturn)
+    if environment.depthLimit != nil {
+      b.branch(.v0, .equal, .immediate(Int32(EventWord.unlogged.rawValue)), out)
+    }
+    b.call(.log)
     b.jump(out)
 
     b.place(outside)

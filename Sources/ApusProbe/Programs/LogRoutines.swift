@@ -180,21 +180,6 @@ extension Routine {
     return b.program("logStack", .routine)
   }
 
-  /// A return that cannot be logged is owed to the reader: nothing is logged before it (the limit of 0 sees to that).
-  static func logReturnProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
-    var b = ProgramBuilder()
-    let logged = b.label()
-    if environment.depthLimit != nil {
-      b.branch(.v0, .equal, .immediate(Int32(EventWord.unlogged.rawValue)), logged)
-    }
-    b.call(.log)
-    b.branch(.v0, .notEqual, .immediate(0), logged)
-    b.owe(.immediate(1))
-    b.place(logged)
-    b.emit(.returnFromRoutine)
-    return b.program("logReturn", .routine)
-  }
-
   static func logEntryProgram(
     _ environment: ProbeEnvironment, _ routine: Routine = .logEntry
   ) -> ProbeProgram {

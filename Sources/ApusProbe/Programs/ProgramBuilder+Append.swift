@@ -99,17 +99,6 @@ extension ProgramBuilder {
     endRestartable(begin)
   }
 
-  /// Notes returns that could not be logged, and sees to it that nothing is logged before them. Restartable: a handler must not
-  /// find the one done and not the other, or the gap would close a frame of its own. Changes v0.
-  mutating func owe(_ returns: ProbeOperand) {
-    let begin = here()
-    storeConstant(.v1, ThreadContext.limit, 0)
-    load(.v0, .v1, ThreadContext.pendingReturns)
-    add(.v0, returns)
-    store(.v1, ThreadContext.pendingReturns, .v0)
-    endRestartable(begin)
-  }
-
   /// Logs what is owed though the limit is not above the position: a gap for the returns, and behind it, the stack chunk. The same protocol as
   /// ``append(full:)``, but that the room is looked at each time. It is restartable from the beginning, so that what a handler has owed
   /// or paid is looked at anew, and is owed no more with the event (committed): a handler finds the one or the other. A stack chunk that

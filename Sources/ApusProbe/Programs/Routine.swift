@@ -31,8 +31,6 @@ package enum Routine: String, Sendable, CaseIterable {
   case logEntryRegisters
   /// v2: frame → v3: the caller's return address; the return is logged.
   case exit
-  /// v0: a return event without its time, v1: context; logs it or notes that it was lost.
-  case logReturn
   /// v0: function; logs the entry (entry level) or counts it as lost.
   case logEntry
   /// v0: function; counts the call where the fast path could not (count level).
@@ -68,7 +66,6 @@ package enum Routine: String, Sendable, CaseIterable {
     case .arm: Self.armProgram(environment)
     case .enter: Self.enterProgram(environment)
     case .exit: Self.exitProgram(environment)
-    case .logReturn: Self.logReturnProgram(environment)
     case .logEntry: Self.logEntryProgram(environment)
     case .count: Self.countProgram(environment)
     case .disarm: Self.disarmProgram(environment)

@@ -42,11 +42,21 @@ extension Routine {
 
   /// If return addresses were put back, every open frame whose return address still stands in its place gets the slow
   /// return's. While an unwinder is at work, that is so of the frames of handlers that have interrupted it only.
+  ///
+  /// Where there is no tracer any more, or none of this process, they stay as they are, and return to their callers: an unwinder in a
+  /// handler, which nobody has attended to, may have interrupted a return behind the place where its address was looked up.
   static func armProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let out = b.label()
     let look = b.label()
     let walk = b.label()
+    b.load(.v0, .v1, ThreadContext.session)
+    b.branch(.v0, .equal, .immediate(0), out)
+    b.constant(.v0, environment.control)
+    b.emit(.load(.v0, ProbeAddress(.v0, SharedControl.owner), .four))
+    b.branch(.v0, .equal, .immediate(0), out)
+    b.and(.v0, .immediate(SharedControl.ownerDied))
+    b.branch(.v0, .notEqual, .immediate(0), out)
     b.branch(.v3, .notEqual, .immediate(0), look)
     b.load(.v0, .v1, ThreadContext.disarmed)
     b.branch(.v0, .equal, .immediate(0), out)

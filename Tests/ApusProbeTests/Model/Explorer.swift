@@ -127,6 +127,12 @@ struct Explorer {
       var copy = world
       if case .death = injection { copy.go(died: true) } else { copy.go(died: false) }
       return end(copy)
+    case .unattended(let operations, let alternate):
+      var copy = world
+      copy.go(died: true)
+      copy.isUnattended = true
+      guard copy.signal(0, operations, onAlternate: alternate) else { return nil }
+      return end(copy)
     case .within(let operations, let alternate, let second):
       return try pair(world, operations, alternate, second, behind: nil)
     case .behind(let operations, let alternate, let second, let boundaries):
@@ -231,7 +237,7 @@ extension World {
     if onAlternate, !fibres[fibre].levels.contains(where: { alternate.contains($0.frame) }) {
       frame = alternateTop
     }
-    settle(thread, fibre)
+    if !isUnattended { settle(thread, fibre) }
     drainStores(thread)
     injectsNoCalls = false
     fibres[fibre].levels.append(Activation(kind: .handler, frame: frame, operations: operations))

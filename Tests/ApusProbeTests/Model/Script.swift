@@ -170,6 +170,8 @@ enum Injection: Sendable {
   case earlyAnswer
   /// `apus` dies, or ends the session: nobody reads or answers any more.
   case death, ending
+  /// `apus` has died, and a handler runs that nobody attends to: nothing is made to begin anew, or done first.
+  case unattended([Op], alternate: Bool)
   /// A handler, and something else at each of its boundaries, or of so many behind its end.
   indirect case within([Op], alternate: Bool, Injection)
   indirect case behind([Op], alternate: Bool, Injection, boundaries: Int)

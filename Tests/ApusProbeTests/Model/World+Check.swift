@@ -37,7 +37,7 @@ extension World {
   mutating func check(_ baseline: Baseline?) -> Baseline {
     var result = Baseline(left: left)
     if isChild { checkChild() }
-    if failure != nil || isChild { return result }
+    if failure != nil || isChild || isUnattended { return result }
     checkLoader()
     if setup.scenario.level == .count {
       checkCounters(&result)

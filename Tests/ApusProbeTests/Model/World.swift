@@ -41,6 +41,8 @@ struct World: Sendable {
   var opened: UInt64 = 0
   /// Whether `apus` has died or ended the session.
   var isGone = false
+  /// Whether handlers run that it does not attend to: the program must compute the right thing, and nobody reads the trace.
+  var isUnattended = false
 
   init(_ setup: Setup) throws(ProbeFault) {
     self.setup = setup

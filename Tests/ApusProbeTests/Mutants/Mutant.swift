@@ -126,7 +126,7 @@ extension ProbeInstruction {
       .trap:
       true
     case .call(let symbol):
-      [Routine.arm, .logStack, .logReturn, .leaveFrames, .disarm, .land, .giveBack, .notifyLoader].contains {
+      [Routine.arm, .log, .logStack, .leaveFrames, .disarm, .land, .giveBack, .notifyLoader].contains {
         $0.symbol == symbol
       }
     default: isStore

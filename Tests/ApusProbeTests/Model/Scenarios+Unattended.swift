@@ -1,0 +1,55 @@
+extension Scenarios {
+  private static let tails: [Op] = [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])]
+  private static let handlers: [Injection] = [
+    .unattended(calls, alternate: false), .unattended(calls, alternate: true),
+    .unattended(busy, alternate: false), .unattended(busy, alternate: true),
+    .unattended(jumping, alternate: false), .unattended(throwing, alternate: false),
+  ]
+
+  /// `apus` has died, and signals arrive: every function returns to its caller.
+  static let unattended: [Scenario] = [
+    Scenario(name: "unattended", threads: [nested + tails], injections: handlers),
+    Scenario(
+      name: "unattended, small buffer", ringEvents: 8, threads: [nested + tails], injections: handlers),
+    Scenario(
+      name: "unattended, depth limit", waits: false, depthLimit: 2, ringEvents: 8, threads: [nested + tails],
+      injections: handlers),
+    Scenario(
+      name: "unattended, frames that were left",
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.call(3, [.call(4, [.longjmp(1)])])])]), .call(5, [.call(4, [])]),
+              .call(2, []),
+            ]), .call(1, []),
+        ]
+      ],
+      injections: handlers, leavesNothing: false),
+    Scenario(
+      name: "unattended, exceptions",
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .protect(1, [.call(2, [.cleanup([.call(3, [.call(4, [.raise(1)])])], [.call(5, [])])])]),
+              .call(3, []),
+            ]), .call(4, []),
+        ]
+      ],
+      injections: handlers, leavesNothing: false),
+    Scenario(
+      name: "unattended, fibres",
+      threads: [[.call(1, [.resume(1), .call(2, [.resume(1)]), .call(4, []), .resume(1)])]],
+      fibres: [[.call(3, [.call(4, [.yield, .call(5, [])]), .yield])]], injections: handlers,
+      leavesNothing: false),
+    Scenario(
+      name: "unattended, minimum duration", minimumTicks: 1 << 20, ringEvents: 8, threads: [nested + tails],
+      injections: handlers),
+    Scenario(
+      name: "unattended, registers", ringEvents: 16, recordsRegisters: true, threads: [nested + tails],
+      injections: handlers),
+  ]
+}
