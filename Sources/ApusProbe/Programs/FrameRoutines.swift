@@ -155,6 +155,8 @@ extension Routine {
     b.constant(.v7, 0)
     b.jump(inside)
     b.place(outside)
+    // Nobody attends to handlers any more: one that left another window would mislead the stub that it has interrupted.
+    b.requireOwner(environment, otherwise: unchanged)
     b.call(.switchWindow)
     b.branch(.v0, .equal, .immediate(0), unchanged)
     // An interrupted change to the same window: there is nothing to change back to.

@@ -23,7 +23,8 @@ extension ProgramBuilder {
 
   /// `word` = the time now, and the low bits that come from those of `low`, whose others do not matter; changes `scratch`.
   mutating func stampedWord(
-    _ word: ProbeRegister, lowBitsOf low: ProbeRegister, _ environment: ProbeEnvironment, scratch: ProbeRegister
+    _ word: ProbeRegister, lowBitsOf low: ProbeRegister, _ environment: ProbeEnvironment,
+    scratch: ProbeRegister
   ) {
     let bits = environment.isTimed ? scratch : word
     if environment.isTimed {
@@ -173,13 +174,18 @@ extension ProgramBuilder {
     constant(.v0, environment.sessionMark)
     load(.v0, .v0, 0)
     branch(.v0, .equal, .immediate(0), otherwise)
+    requireOwner(environment, otherwise: otherwise)
+    emit(.trap(reason))
+    endRestartable(begin)
+  }
+
+  /// Goes elsewhere if `apus` has ended the session, or died. Changes v0.
+  mutating func requireOwner(_ environment: ProbeEnvironment, otherwise: ProbeLabel) {
     constant(.v0, environment.control)
     emit(.load(.v0, ProbeAddress(.v0, SharedControl.owner), .four))
     branch(.v0, .equal, .immediate(0), otherwise)
     and(.v0, .immediate(SharedControl.ownerDied))
     branch(.v0, .notEqual, .immediate(0), otherwise)
-    emit(.trap(reason))
-    endRestartable(begin)
   }
 
   /// `d` = how many traced frames are open with one more or less, to be stored with `current`; nothing without a depth limit.

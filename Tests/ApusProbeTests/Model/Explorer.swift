@@ -133,6 +133,15 @@ struct Explorer {
       copy.isUnattended = true
       guard copy.signal(0, operations, onAlternate: alternate) else { return nil }
       return end(copy)
+    case .inChild(let operations, let alternate, let boundaries):
+      var child = world
+      try child.fork(true)
+      child.isUnattended = true
+      for _ in 0..<boundaries where child.advance(0) {
+        var copy = child
+        guard copy.signal(0, operations, onAlternate: alternate) else { continue }
+        if let failure = end(copy) { return "in the child (\(child.description(0))): \(failure)" }
+      }
     case .within(let operations, let alternate, let second):
       return try pair(world, operations, alternate, second, behind: nil)
     case .behind(let operations, let alternate, let second, let boundaries):

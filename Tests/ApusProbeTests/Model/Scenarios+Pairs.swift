@@ -52,7 +52,8 @@ extension Scenarios {
     Scenario(
       name: "pairs: jumps", ringEvents: 4, threads: [[.call(1, [.call(2, [.tail(3, [.tail(4, [])])])])]],
       alternateIsAbove: true,
-      injections: [.behind(jumping, alternate: true, .handler(jumping), boundaries: 30)], leavesNothing: false),
+      injections: [.behind(jumping, alternate: true, .handler(jumping), boundaries: 30)], leavesNothing: false
+    ),
     Scenario(
       name: "pairs: jumps, dropping", waits: false, ringEvents: 4,
       threads: [[.call(1, [.call(2, [.call(3, [.call(4, [])])])])]], alternateIsAbove: true,

@@ -3,7 +3,9 @@ extension Scenarios {
   private static let handlers: [Injection] = [
     .unattended(calls, alternate: false), .unattended(calls, alternate: true),
     .unattended(busy, alternate: false), .unattended(busy, alternate: true),
-    .unattended(jumping, alternate: false), .unattended(throwing, alternate: false),
+    .unattended(jumping, alternate: false), .unattended(jumping, alternate: true),
+    .unattended(throwing, alternate: false), .unattended(throwing, alternate: true),
+    .unattended([.longjmp(1)], alternate: false), .unattended([.call(6, [.longjmp(1)])], alternate: true),
   ]
 
   /// `apus` has died, and signals arrive: every function returns to its caller.
@@ -48,6 +50,14 @@ extension Scenarios {
     Scenario(
       name: "unattended, minimum duration", minimumTicks: 1 << 20, ringEvents: 8, threads: [nested + tails],
       injections: handlers),
+    Scenario(
+      name: "unattended, children",
+      threads: [
+        [.call(1, [.call(2, [.protect(1, [.call(3, [.call(4, [.longjmp(1)])])]), .call(5, [])])])] + tails
+      ],
+      injections: [calls, jumping, throwing].flatMap {
+        [.inChild($0, alternate: false, boundaries: 40), .inChild($0, alternate: true, boundaries: 40)]
+      }, leavesNothing: false),
     Scenario(
       name: "unattended, registers", ringEvents: 16, recordsRegisters: true, threads: [nested + tails],
       injections: handlers),

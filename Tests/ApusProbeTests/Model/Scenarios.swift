@@ -35,7 +35,8 @@ enum Scenarios {
 
   /// Everything that is explored.
   static let all =
-    graph + options + minimum + places + entry + count + loader + registers + shared + depth + midway + unattended
+    graph + options + minimum + places + entry + count + loader + registers + shared + depth + midway
+    + unattended
     + pairs
 
   static let graph: [Scenario] = [

@@ -172,6 +172,8 @@ enum Injection: Sendable {
   case death, ending
   /// `apus` has died, and a handler runs that nobody attends to: nothing is made to begin anew, or done first.
   case unattended([Op], alternate: Bool)
+  /// The process forks, and at each of so many boundaries such a handler runs in the child.
+  case inChild([Op], alternate: Bool, boundaries: Int)
   /// A handler, and something else at each of its boundaries, or of so many behind its end.
   indirect case within([Op], alternate: Bool, Injection)
   indirect case behind([Op], alternate: Bool, Injection, boundaries: Int)
