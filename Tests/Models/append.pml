@@ -1,11 +1,11 @@
 /*
  * The protocol between a thread that logs calls, its own signal handlers, and the reader in another process:
- * Sources/ApusProbe/Programs: ProgramBuilder+Append.swift, LogRoutines.swift (log, logReturn) and Sources/ApusRecord/RingReader.swift.
+ * Sources/ApusProbe/Programs: ProgramBuilder+Append.swift, LogRoutines.swift (log, room), LeaveRoutine.swift, ExitRoutine.swift and Sources/ApusRecord/RingReader.swift.
  *
  * Addresses are places here: 0 is the buffer's start, PLACES its end. The steps have the numbers that they have there:
  *   A (append), restartable: 1 the position is read; at or above the limit, go to L. 2 The word is stored in its place.
  *     3 The position goes up (release).
- *   L (log):
+ *   L (room):
  *     2 Turn, restartable: at the end the limit becomes 0, then the position goes back to the start (release).
  *     1, 3 Measure, restartable: consumed is read (acquire), and the position. With ROOM places free, one of which is never used,
  *       and nothing owed, the limit is raised: to the end, or to one place below what is not consumed (the end less one
@@ -13,9 +13,9 @@
  *     3 Gap, restartable: how many returns are owed is read, and the consumed place; the word is stored. With the step that raises the
  *       position (committed), they are owed no more, and the stack chunk is. L again, as without room or if none is owed.
  *     3 Stack, restartable: with returns owed, L again. The same for the stack chunk, which is owed no more then.
- *     4 No room: the event is lost, or the writer waits (A again), by the policy.
- *   O (owe), restartable: the limit becomes 0, then the count of owed returns goes up. In logReturn and leaveFrames, for what
- *     was lost.
+ *     4 No room: the event is lost, or the writer waits (L again), by the policy.
+ *   O (owe), committed with the frames' closing: the limit becomes 0, the count of owed returns goes up. In exit and leaveFrames, for
+ *     what was lost.
  *   S (logStack): the stack chunk is appended as by A, restartable from where it is looked up; at or above the limit it is owed.
  *   R (RingReader): 1 the position is read (acquire). 2 The words up to it are read, or up to the end if it is below what is
  *     consumed; at the end the reader goes on at the start once the position is not at the end any more. 3 Consumed is
@@ -389,7 +389,7 @@ noRoom:
 #ifndef NO_PATIENCE
   if :: isStill -> gaveUp = true; goto without :: else fi;
 #endif
-  goto append;
+  goto turn;
 #endif
 without:
   ok = false;

@@ -34,8 +34,8 @@ extension ProbeProgram {
   ///
   /// On both ways steps 1 and 2 are restartable and step 3 is committed: a handler runs before all of them or after them. So it
   /// finds a frame open exactly if its entry is an event and its return is none, and may leave other windows, by a jump
-  /// too. Where there is no room, the slow paths do it all; a return address that an entry has left in the mirror is cleared by
-  /// ``Routine/enter`` if the call is lost.
+  /// too. Where there is no room, the slow paths do it all. A return address that an entry has left in the mirror costs the next call there
+  /// the slow path; ``Routine/enter`` clears it if the call is lost in the same window.
   ///
   /// With a minimum duration a stub is of one function: a return must know whose entry it may take back.
   package static func graphStub(

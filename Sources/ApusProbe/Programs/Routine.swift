@@ -15,6 +15,8 @@ package enum Routine: String, Sendable, CaseIterable {
   case logStack
   /// v1: context, v2: a frame → v0: 1 if the thread's window now holds the frame. Keeps v1 and v2.
   case switchWindow
+  /// v0: a stack chunk's slot, v1: context → that chunk is the thread's window. Keeps v1.
+  case setWindow
   /// v1: context, v2: an address → open frames below it were left without returning; v3: the window (as in
   /// ``StackChunk/outerSlot``) that the last of them that changed the window would have changed back to, or 0. Keeps v1.
   case leaveFrames
@@ -62,6 +64,7 @@ package enum Routine: String, Sendable, CaseIterable {
     case .logEntryRegisters: Self.logEntryProgram(environment, .logEntryRegisters)
     case .logStack: Self.logStackProgram(environment)
     case .switchWindow: Self.switchWindowProgram(environment)
+    case .setWindow: Self.setWindowProgram(environment)
     case .leaveFrames: Self.leaveFramesProgram(environment)
     case .arm: Self.armProgram(environment)
     case .enter: Self.enterProgram(environment)

@@ -165,8 +165,8 @@ extension Routine {
     b.call(.leaveFrames)
     // A frame that was left would have changed the window back.
     b.branch(.v3, .equal, .immediate(0), out)
-    b.move(.v5, .v3)
-    b.setWindow(slot: .v5, environment)
+    b.move(.v0, .v3)
+    b.call(.setWindow)
     b.place(out)
     b.emit(.returnFromRoutine)
     return b.program("land", .routine)
