@@ -169,7 +169,6 @@ extension Routine {
     b.mirrorEntry(.v3, of: .v5)
     b.publish()
     b.commit(change) { $0.store(.v3, StackChunk.frame, .v2) }
-    b.seal(environment)
     b.jump(pass)
     b.place(tailFull)
     b.constant(.v0, UInt64(environment.callBytes(registers)))

@@ -81,7 +81,6 @@ extension Routine {
       $0.store(.v1, ThreadContext.current, .v5)
       $0.storeDepth(.v3, environment)
     }
-    b.seal(environment)
     b.place(closed)
     b.payload(.v3, of: .v4)
     b.count(.unwound, .v3, environment, scratch: .v0)

@@ -16,7 +16,6 @@ extension Routine {
     b.stageCall(registers, full: full)
     b.publish()
     b.endRestartable(begin)
-    b.seal(environment)
     b.constant(.v0, 1)
     b.emit(.returnFromRoutine)
     b.place(full)

@@ -67,8 +67,6 @@ extension Routine {
       $0.store(.v1, ThreadContext.depth, .v0)
       $0.store(.v1, ThreadContext.current, .v3)
     }
-    // Without a tracer, a handler may have come before the stores.
-    b.branch(.v7, .notEqual, .at(.v1, ThreadContext.windowChanges), again)
     b.emit(.returnFromRoutine)
     return b.program("setWindow", .routine)
   }

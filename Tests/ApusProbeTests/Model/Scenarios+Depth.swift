@@ -12,6 +12,26 @@ extension Scenarios {
       knowsOwnStack: true, edge: 0x68,
       injections: [.alternate([.call(5, [.longjmp(1)])])], leavesNothing: false),
     Scenario(
+      name: "depth limit, lost calls", waits: false, depthLimit: 3, ringEvents: 4,
+      threads: [
+        [
+          .call(1, [.call(5, []), .call(5, []), .call(2, [.read, .call(3, [])]), .call(4, [])]), .read,
+          .call(1, []),
+        ]
+      ],
+      injections: [
+        .handler(calls), .alternate(calls), .handler([.read] + calls), .handler([.call(6, [])]), .reader,
+      ]),
+    Scenario(
+      name: "depth limit, lost calls on another stack", waits: false, depthLimit: 3, ringEvents: 5,
+      threads: [[.call(1, [.call(5, []), .call(5, []), .resume(1), .call(4, [])]), .read, .call(1, [])]],
+      fibres: [[.call(2, [.read, .call(3, [])]), .yield]],
+      injections: [.handler(calls), .alternate(calls), .handler([.call(6, [])])]),
+    Scenario(
+      name: "depth limit, tail calls", depthLimit: 4,
+      threads: [[.call(1, [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])])]],
+      injections: [.handler(calls), .reader]),
+    Scenario(
       name: "depth limit, an empty chunk from less deep", depthLimit: 2, shallow: [1, 2, 3, 4],
       threads: [[.call(1, deeper([.call(2, [])]))] + deeper([.call(3, [.call(4, [])])])], knowsOwnStack: true,
       edge: 0x68, injections: [.handler([.call(5, [])]), .alternate([.call(5, [])])]),

@@ -5,6 +5,25 @@ extension Scenarios {
     .alternate([.call(6, [.call(7, [.longjmp(1)])])]),
   ]
 
+  /// Leaves frames far below, so that a handler's calls do not come to them.
+  private static let leaving: [Op] = [
+    .protect(
+      1,
+      [
+        .call(
+          1,
+          [
+            .call(5, []), .protect(2, [.call(2, deeper([.call(3, [.call(4, [.longjmp(2)])])]))]),
+            .call(5, [.call(4, [])]), .read, .call(4, []),
+          ])
+      ]), .read, .call(2, [.call(3, [])]),
+  ]
+  private static let leavers: [Injection] =
+    out + [
+      .handler([.call(6, [])]), .handler(calls), .handler([.read] + calls), .alternate(calls),
+      .handler([.read, .longjmp(1)]),
+    ]
+
   /// Handlers that jump out of the midst of a call's entry, return, or tail call.
   static let midway: [Scenario] = [
     Scenario(
@@ -46,6 +65,28 @@ extension Scenarios {
         ]
       ],
       injections: out + [.handler([.read, .longjmp(1)])]),
+    Scenario(
+      name: "jump out of a handler, depth limit, lost calls", waits: false, depthLimit: 3, ringEvents: 4,
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .call(5, []), .call(5, []), .protect(1, [.call(2, [.read, .tail(3, [.call(4, [])])])]),
+              .call(4, []),
+            ]), .read, .call(2, []),
+        ]
+      ],
+      injections: out + [.handler([.read, .longjmp(1)])]),
+    Scenario(
+      name: "jump out of a handler, frames that were left, dropping", waits: false, ringEvents: 7,
+      threads: [leaving], injections: leavers, leavesNothing: false),
+    Scenario(
+      name: "jump out of a handler, frames that were left, depth limit", waits: false, depthLimit: 5,
+      ringEvents: 7, threads: [leaving], injections: leavers, leavesNothing: false),
+    Scenario(
+      name: "jump out of a handler, frames that were left and not logged", waits: false, depthLimit: 5,
+      ringEvents: 4, threads: [leaving], injections: leavers, leavesNothing: false),
     Scenario(
       name: "jump out of a handler, registers, dropping", waits: false, ringEvents: 16,
       recordsRegisters: true,

@@ -163,6 +163,14 @@ enum Scenarios {
       ],
       edge: 0x68, injections: signals, leavesNothing: false),
     Scenario(
+      name: "throw over a chunk border, which nothing comes to again",
+      threads: [
+        [
+          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [.raise(1)])])])])]), .call(3, []),
+        ]
+      ],
+      edge: 0x68, injections: [.handler(calls), .alternate(calls)], leavesNothing: false, endsClosed: true),
+    Scenario(
       name: "small buffer, waiting", ringEvents: 16, threads: [nested + nested + nested],
       injections: signals + forks + [.earlyReader, .reader]),
     Scenario(

@@ -33,6 +33,13 @@ extension World {
   /// Whether every call of this run ended with its own return.
   private var isClosed: Bool { setup.scenario.leavesNothing && left == 0 }
 
+  /// Whether who finds no room waits, and gets it.
+  private var isLossless: Bool {
+    let scenario = setup.scenario
+    return scenario.waits && scenario.isExact && !scenario.tableIsFull && !scenario.readerIsAway && !isGone
+      && scenario.withoutContext.isEmpty
+  }
+
   /// Reads what is left and judges the whole run.
   mutating func check(_ baseline: Baseline?) -> Baseline {
     var result = Baseline(left: left)
@@ -70,6 +77,7 @@ extension World {
       checkContext(context)
     }
     checkCounts(entries)
+    if isLossless, scenario.owed == 0, gaps != 0 { fail("\(gaps) returns were owed though nothing is lost") }
     if scenario.owed > 0, gaps != scenario.owed {
       fail("\(scenario.owed) returns were owed, gaps say \(gaps)")
     }
@@ -158,9 +166,7 @@ extension World {
           "function \(function): \(made[function]) calls, \(deep[function]) too deep, \(known) recorded or lost"
         )
       }
-      if setup.scenario.waits, setup.scenario.isExact, !setup.scenario.tableIsFull,
-        !setup.scenario.readerIsAway, !isGone, setup.scenario.withoutContext.isEmpty, lost != 0
-      {
+      if isLossless, lost != 0 {
         fail("function \(function): \(lost) calls are lost")
       }
     }

@@ -6,7 +6,7 @@ extension ProgramSet {
     ["graph stub", "entry stub", "count stub", "slowReturn"] + Hook.allCases.map { "\($0) hook" }
     + Routine.allCases.map(\.rawValue).filter { !notHunted.contains($0) }
 
-  /// Two of the regs path: other programs of the list, but that they call `logRegisters` (RegisterRoutineTests).
+  /// Two of the regs path: other programs of the list, but that they log the register file (RegisterRoutineTests).
   private static let notHunted = [Routine.enterRegisters, .logEntryRegisters].map(\.rawValue)
 
   /// Those whose branches are changed too: all but the ones that look for frames and windows, most of whose branches
@@ -85,14 +85,21 @@ enum MutantHunt {
     return names
   }
 
+  /// Whether a scenario can say anything of a program.
+  private static func isCalled(_ program: String, in scenario: Scenario) -> Bool {
+    switch program {
+    case Routine.room.rawValue: true
+    case Routine.logRegisters.rawValue: scenario.recordsRegisters
+    default: !scenario.recordsRegisters
+    }
+  }
+
   /// The scenario that finds it out, with how many boundaries were left out; nil if none does.
   static func find(_ program: String, _ name: String, in grounds: [Ground], strides: [Int]) throws -> (
     scenario: String, stride: Int
   )? {
     var mutated: [(ground: Ground, programs: ProgramSet)] = []
-    // Only there is it called.
-    let isOfRegisters = program == Routine.logRegisters.rawValue
-    for ground in grounds where ground.scenario.recordsRegisters == isOfRegisters {
+    for ground in grounds where isCalled(program, in: ground.scenario) {
       var set = ground.programs
       let exists = set.change(program, ground.scenario.level) { original, function in
         Mutant.all(of: original, function: function, branches: ProgramSet.branching.contains(program)).first {
