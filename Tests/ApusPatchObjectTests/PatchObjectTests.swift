@@ -213,6 +213,17 @@ import Testing
     #expect(survivors > 0 && survivors < 3 * bytes.count)
   }
 
+  @Test func noSectionIsLargerThanCanBeAddedUp() throws {
+    func read(_ size: UInt64) throws -> ObjectFile {
+      let room = RelocatableWriter.Section(
+        name: ".bss", type: SectionType.noBits, flags: SectionFlag.alloc | SectionFlag.write, size: size)
+      return try ObjectFile(
+        bytes: RelocatableWriter(.x86_64).write(sections: [room], symbols: [ObjectSymbol(name: "")]))
+    }
+    #expect(try read(1 << 40).sections.contains { $0.size == 1 << 40 })
+    #expect(throws: ELFError.self) { try read(1 << 40 + 1) }
+  }
+
   @Test func anotherObjectIsNoPatch() throws {
     let plain = RelocatableWriter(.arm64).write(sections: [], symbols: [ObjectSymbol(name: "")])
     #expect(throws: PatchObjectError.noPatch(".note.apus.patch")) { try PatchObject(bytes: plain) }

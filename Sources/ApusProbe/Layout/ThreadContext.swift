@@ -98,7 +98,7 @@ package enum ThreadContext {
   /// The thread's own stack lies in so many chunks down from there.
   package static let homeChunks: Int32 = 32
 
-  /// How often the window has changed.
+  /// Counts changes of the window, those that began anew too.
   package static let windowChanges: Int32 = 40
   /// With a depth limit: the depth when the thread's window last changed from a chunk of its own stack.
   package static let ownDepth: Int32 = 48

@@ -55,6 +55,7 @@ extension Routine {
     // A frame that was left would have changed the window back: now this one does.
     let known = b.label()
     b.branch(.v7, .notEqual, .immediate(0), known)
+    b.requireOwner(environment, otherwise: known)
     b.move(.v7, .v3)
     b.place(known)
     if let limit = environment.depthLimit {
@@ -68,9 +69,19 @@ extension Routine {
     let unlogged = b.label()
     let unlinked = b.label()
     let link = b.here()
-    b.frameToLink(changed: astray) {
-      $0.word(.v0, .return, function: .v4)
-    }
+    b.linkable(changed: astray)
+    b.mirrorEntry(.v3, of: .v5)
+    b.store(.v3, StackChunk.returnAddress, .v6)
+    b.store(.v3, StackChunk.enclosing, .v0)
+    b.word(.v0, .return, function: .v4)
+    let plain = b.label()
+    b.branch(.v7, .equal, .immediate(0), plain)
+    // The frame changed the window: note what to change it back to.
+    b.constant(.v2, 1 << UInt64(StackChunk.hasOuterBit))
+    b.or(.v0, .v2)
+    b.store(.v3, StackChunk.outerSlot, .v7)
+    b.place(plain)
+    b.store(.v3, StackChunk.frame, .v0)
     b.word(.v3, .entry, function: .v4)
     b.stampedWord(.v2, low: .v3, environment, scratch: .v0)
     b.stageCall(registers, full: full)
@@ -101,7 +112,14 @@ extension Routine {
       b.place(unlogged)
       b.countLost(function: .v4, environment, scratch: .v0)
       let link = b.here()
-      b.frameToLink(changed: pass) { $0.constant(.v0, EventWord.unlogged.rawValue) }
+      b.linkable(changed: pass)
+      b.mirrorEntry(.v3, of: .v5)
+      // The rest of the mirror entry is as it was written before there was no room.
+      b.load(.v0, .v3, StackChunk.frame)
+      b.shiftRight(.v0, StackChunk.hasOuterBit)
+      b.shiftLeft(.v0, StackChunk.hasOuterBit)
+      b.or(.v0, .immediate(Int32(EventWord.unlogged.rawValue)))
+      b.store(.v3, StackChunk.frame, .v0)
       b.deepen(.v2, by: 1, environment)
       b.commit(link) {
         $0.store(.v1, ThreadContext.current, .v5)
@@ -133,6 +151,7 @@ extension Routine {
     b.subtract(.v0, .at(.v1, ThreadContext.windowLow))
     b.branch(.v0, .below, .immediate(Int32(StackChunk.size)), inside)
     b.place(stray)
+    b.requireOwner(environment, otherwise: lost)
     b.call(.switchWindow)
     b.branch(.v0, .notEqual, .immediate(0), inside)
     b.jump(lost)

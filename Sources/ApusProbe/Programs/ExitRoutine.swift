@@ -41,6 +41,14 @@ extension Routine {
     b.endRestartable(again)
     b.place(unmatched)
     b.count(.unmatchedReturns, environment, scratch: .v0)
+    // A return that was armed when its stub had been interrupted (``arm``).
+    let known = b.label()
+    b.branch(.v6, .notEqual, .immediate(0), known)
+    b.move(.v0, .v7)
+    b.shiftRight(.v0, StackChunk.hasOuterBit)
+    b.branch(.v0, .notEqual, .immediate(0), known)
+    b.load(.v6, .v4, StackChunk.outerSlot)
+    b.place(known)
     b.storeConstant(.v4, StackChunk.returnAddress, 0)
     // If there is no room, nothing is owed: the reader has been told that the frame was left.
     b.returnWord(.v0, of: .v7)

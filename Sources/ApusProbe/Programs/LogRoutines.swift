@@ -56,6 +56,9 @@ extension Routine {
     b.move(.v7, .v2)
     b.constant(.v5, 0)
     let full = b.here()
+    // A forked child has no buffer, and must not touch its parent's.
+    b.load(.v6, .v1, ThreadContext.capacity)
+    b.branch(.v6, .equal, .immediate(0), lost)
     b.seal(environment)
     // Restartable, like what follows: a handler may go round the buffer too. The limit that held at the end holds no more.
     let turn = b.here()

@@ -51,23 +51,11 @@ extension ProgramBuilder {
     storeConstant(mirror, StackChunk.returnAddress, 0)
   }
 
-  /// Writes the mirror entry of the frame in v5 that returns to the address in v6 and came from the window in v7 (or 0); the word that it is
-  /// to return with is put into v0. Restartable with what follows. Changes v0, v2 and v3.
-  mutating func frameToLink(changed: ProbeLabel, _ word: (inout ProgramBuilder) -> Void) {
-    let plain = label()
+  /// v0 = `current`, which the frame in v5 is about to take the place of; goes to `changed` if the window does not hold it, or frames
+  /// are open below it.
+  mutating func linkable(changed: ProbeLabel) {
     branch(.v5, .below, .at(.v1, ThreadContext.windowLow), changed)
     load(.v0, .v1, ThreadContext.current)
     branch(.v5, .aboveOrEqual, .v0, changed)
-    mirrorEntry(.v3, of: .v5)
-    store(.v3, StackChunk.returnAddress, .v6)
-    store(.v3, StackChunk.enclosing, .v0)
-    word(&self)
-    branch(.v7, .equal, .immediate(0), plain)
-    // The frame changed the window: note what to change it back to.
-    constant(.v2, 1 << UInt64(StackChunk.hasOuterBit))
-    or(.v0, .v2)
-    store(.v3, StackChunk.outerSlot, .v7)
-    place(plain)
-    store(.v3, StackChunk.frame, .v0)
   }
 }

@@ -43,16 +43,14 @@ extension Routine {
   /// If return addresses were put back, every open frame whose return address still stands in its place gets the slow
   /// return's. While an unwinder is at work, that is so of the frames of handlers that have interrupted it only.
   ///
-  /// Where there is no tracer any more, or none of this process, they stay as they are, and return to their callers: an unwinder in a
-  /// handler, which nobody has attended to, may have interrupted a return behind the place where its address was looked up.
+  /// A handler's unwinder may have interrupted the stub of a return that nobody makes begin anew (without a tracer): behind the place
+  /// where it has put the return address back, which is ours again then, and the mirror entry is cleared. So its address is kept
+  /// in a word that only frames that changed the window need otherwise; ``Routine/exit`` looks there.
   static func armProgram(_ environment: ProbeEnvironment) -> ProbeProgram {
     var b = ProgramBuilder()
     let out = b.label()
     let look = b.label()
     let walk = b.label()
-    b.load(.v0, .v1, ThreadContext.session)
-    b.branch(.v0, .equal, .immediate(0), out)
-    b.requireOwner(environment, otherwise: out)
     b.branch(.v3, .notEqual, .immediate(0), look)
     b.load(.v0, .v1, ThreadContext.disarmed)
     b.branch(.v0, .equal, .immediate(0), out)
@@ -73,6 +71,12 @@ extension Routine {
       b.branch(.v2, .equal, .immediate(0), skip)
       b.emit(.loadOrFault(.v0, ProbeAddress(.v4), skip))
       b.branch(.v0, .notEqual, .v2, skip)
+      let changed = b.label()
+      b.load(.v0, .v3, StackChunk.frame)
+      b.shiftRight(.v0, StackChunk.hasOuterBit)
+      b.branch(.v0, .notEqual, .immediate(0), changed)
+      b.store(.v3, StackChunk.outerSlot, .v2)
+      b.place(changed)
       b.constant(.v2, environment.slowReturn)
       b.emit(.storeOrFault(ProbeAddress(.v4), .v2, skip))
       b.count(.rearmed, environment, scratch: .v0)
@@ -111,6 +115,10 @@ extension Routine {
       b.constant(.v3, 1)
       b.call(.arm)
     }
+    // As in ``enter``: where nobody attends to handlers, the window stays. What is left is noticed later.
+    b.load(.v0, .v1, ThreadContext.session)
+    b.branch(.v0, .equal, .immediate(0), out)
+    b.requireOwner(environment, otherwise: out)
     b.window(low: .v6, delta: .v7, current: .v0, changed: out)
     b.move(.v2, .v4)
     b.subtract(.v2, .v6)

@@ -22,6 +22,7 @@ extension Routine {
     // v2 = which change this is; whatever handlers change from here on, has another number.
     b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.windowChanges), .immediate(1)))
     b.load(.v2, .v1, ThreadContext.windowChanges)
+    b.endRestartable(again)
     let change = b.here()
     b.load(.v6, .v1, ThreadContext.windowSlot)
     b.branch(.v6, .equal, .immediate(0), kept)

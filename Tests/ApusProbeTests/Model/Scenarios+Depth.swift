@@ -23,12 +23,22 @@ extension Scenarios {
         .handler(calls), .alternate(calls), .handler([.read] + calls), .handler([.call(6, [])]), .reader,
       ]),
     Scenario(
+      name: "depth limit, jump out of a handler, lost calls", waits: false, depthLimit: 3, ringEvents: 4,
+      threads: [
+        [
+          .protect(1, [.call(1, [.call(5, []), .call(5, []), .call(2, [.read, .call(3, [])])])]), .read,
+          .call(3, []),
+        ]
+      ],
+      injections: [.handler([.longjmp(1)]), .handler([.call(6, [])])], leavesNothing: false,
+      endsClosed: true),
+    Scenario(
       name: "depth limit, lost calls on another stack", waits: false, depthLimit: 3, ringEvents: 5,
       threads: [[.call(1, [.call(5, []), .call(5, []), .resume(1), .call(4, [])]), .read, .call(1, [])]],
       fibres: [[.call(2, [.read, .call(3, [])]), .yield]],
       injections: [.handler(calls), .alternate(calls), .handler([.call(6, [])])]),
     Scenario(
-      name: "depth limit, tail calls", depthLimit: 4,
+      name: "depth limit, tail calls", depthLimit: 3,
       threads: [[.call(1, [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])])]],
       injections: [.handler(calls), .reader]),
     Scenario(

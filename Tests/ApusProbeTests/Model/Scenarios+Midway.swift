@@ -18,11 +18,11 @@ extension Scenarios {
           ])
       ]), .read, .call(2, [.call(3, [])]),
   ]
-  private static let leavers: [Injection] =
-    out + [
-      .handler([.call(6, [])]), .handler(calls), .handler([.read] + calls), .alternate(calls),
-      .handler([.read, .longjmp(1)]),
-    ]
+  private static let leaversBelow: [Injection] = [
+    .handler([.longjmp(1)]), .handler([.call(6, [])]), .handler(calls), .handler([.read] + calls),
+    .handler([.read, .longjmp(1)]),
+  ]
+  private static let leavers = out + leaversBelow + [.alternate(calls)]
 
   /// Handlers that jump out of the midst of a call's entry, return, or tail call.
   static let midway: [Scenario] = [
@@ -82,11 +82,11 @@ extension Scenarios {
       name: "jump out of a handler, frames that were left, dropping", waits: false, ringEvents: 7,
       threads: [leaving], injections: leavers, leavesNothing: false),
     Scenario(
-      name: "jump out of a handler, frames that were left, depth limit", waits: false, depthLimit: 5,
-      ringEvents: 7, threads: [leaving], injections: leavers, leavesNothing: false),
+      name: "jump out of a handler, frames that were left, depth limit", waits: false, depthLimit: 3,
+      ringEvents: 7, threads: [leaving], injections: leaversBelow, leavesNothing: false, endsClosed: true),
     Scenario(
-      name: "jump out of a handler, frames that were left and not logged", waits: false, depthLimit: 5,
-      ringEvents: 4, threads: [leaving], injections: leavers, leavesNothing: false),
+      name: "jump out of a handler, frames that were left and not logged", waits: false, depthLimit: 3,
+      ringEvents: 4, threads: [leaving], injections: leaversBelow, leavesNothing: false, endsClosed: true),
     Scenario(
       name: "jump out of a handler, registers, dropping", waits: false, ringEvents: 16,
       recordsRegisters: true,

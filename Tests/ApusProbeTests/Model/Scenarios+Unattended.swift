@@ -48,6 +48,31 @@ extension Scenarios {
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])]), .yield])]], injections: handlers,
       leavesNothing: false),
     Scenario(
+      name: "unattended, frames that were left on another stack",
+      threads: [
+        [.call(1, [.protect(1, [.call(2, [])]), .call(3, []), .call(4, [.call(5, [])])]), .call(2, [])]
+      ],
+      injections: [
+        .behind(
+          [.call(6, [.longjmp(1)])], alternate: true, .unattended(throwing, alternate: true), boundaries: 60),
+        .behind(
+          [.call(6, [.longjmp(1)])], alternate: true, .unattended(jumping, alternate: true), boundaries: 60),
+      ], leavesNothing: false),
+    Scenario(
+      name: "unattended, frames that were left on a fibre's resumer",
+      threads: [
+        [
+          .call(
+            1,
+            [
+              .resume(1), .protect(1, [.untraced([.untraced([.call(2, [.longjmp(1)])])])]), .call(3, []),
+              .resume(1),
+              .call(4, []),
+            ])
+        ]
+      ],
+      fibres: [[.call(5, [.yield, .call(4, []), .yield])]], injections: handlers, leavesNothing: false),
+    Scenario(
       name: "unattended, minimum duration", minimumTicks: 1 << 20, ringEvents: 8, threads: [nested + tails],
       injections: handlers),
     Scenario(

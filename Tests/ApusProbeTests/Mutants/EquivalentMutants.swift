@@ -26,7 +26,7 @@ enum EquivalentMutants {
       "short return: never if v2 != return":
         "a tail call's event stands last, or was lost, and what is before it was sealed then",
       "short return: never if v0 != 0":
-        "what is no entry is sealed, or its frame says that it is of another function",
+        "what is no entry is sealed, or its frame says that it is of another function, or says what a landing has left, which no scenario with a minimum has",
       "short return: swap current = v2 and [v0] = 0": committedAsOne,
       "short return: swap current = v2 and depth = v4": committedAsOne,
       "short return: swap depth = v4 and [v0] = 0": committedAsOne,
@@ -86,7 +86,7 @@ enum EquivalentMutants {
       "swap current = v5 and depth = v2": committedAsOne,
       "weaken [v0] += atomic (2)":
         "the same code as for calls that are lost without a depth limit, where it is found out",
-      "swap [v3] = v6 and [v3+24] = v0": unseen, "swap [v3] = v6 and [v3+24] = v0 (2)": unseen,
+      "swap [v3] = v6 and [v3+24] = v0": unseen,
       "swap [v0] = v2 and v3 = delta": unrelated, "swap [v3+8] = v0 and v2 = depth": unrelated,
       "swap current = v5 and depth = v2 (2)": committedAsOne,
     ],
@@ -123,7 +123,6 @@ enum EquivalentMutants {
   private static let committedAsOne = "committed stores are made as one"
   private static let otherMinimum = "no call takes so long; found out with a minimum of fewer ticks"
   private static let unrelated = "two places that have nothing to do with each other"
-  private static let payment = "what is owed is paid by the same code in log, where it is found out"
   private static let acquired =
     "the room was measured with an acquire before; a handler that has used it up since acquired too"
   private static let noCapacity =
@@ -136,7 +135,6 @@ enum EquivalentMutants {
     "in stubs with a root filter; the same check of the entry is found out in all others"
   private static let room = "how much room is waited for is a matter of choice"
   private static let outwards = "no entry leads inwards; ends the walk over one that was overwritten"
-  private static let manyFrames = "no scenario leaves more frames at once than one event can hold (262,143)"
   private static let noSuchDistance = "addresses of frames and distances between them are multiples of 8"
   private static let guess = "a limit between what is near and what is far; nothing lies just there"
   private static let noStackSoLow = "then it compares with 0, and no stack lies in the lowest GiB"
