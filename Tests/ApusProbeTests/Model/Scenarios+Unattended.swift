@@ -8,6 +8,16 @@ extension Scenarios {
     .unattended([.longjmp(1)], alternate: false), .unattended([.call(6, [.longjmp(1)])], alternate: true),
   ]
 
+  private static let left: [Op] = [
+    .call(1, [.protect(1, [.call(2, [])]), .call(3, []), .call(4, [.call(5, [])])]), .call(2, []),
+  ]
+  /// A handler on another stack leaves a frame there; then another one runs there.
+  private static let again: [Injection] = [
+    jumping, throwing, [.call(6, [.protect(9, [.call(7, [.raise(9)])])])],
+  ].map {
+    .behind([.call(6, [.longjmp(1)])], alternate: true, .unattended($0, alternate: true), boundaries: 60)
+  }
+
   /// `apus` has died, and signals arrive: every function returns to its caller.
   static let unattended: [Scenario] = [
     Scenario(name: "unattended", threads: [nested + tails], injections: handlers),
@@ -48,16 +58,11 @@ extension Scenarios {
       fibres: [[.call(3, [.call(4, [.yield, .call(5, [])]), .yield])]], injections: handlers,
       leavesNothing: false),
     Scenario(
-      name: "unattended, frames that were left on another stack",
-      threads: [
-        [.call(1, [.protect(1, [.call(2, [])]), .call(3, []), .call(4, [.call(5, [])])]), .call(2, [])]
-      ],
-      injections: [
-        .behind(
-          [.call(6, [.longjmp(1)])], alternate: true, .unattended(throwing, alternate: true), boundaries: 60),
-        .behind(
-          [.call(6, [.longjmp(1)])], alternate: true, .unattended(jumping, alternate: true), boundaries: 60),
-      ], leavesNothing: false),
+      name: "unattended, frames that were left on another stack", threads: [left], injections: again,
+      leavesNothing: false),
+    Scenario(
+      name: "unattended, frames that were left on another stack, above", threads: [left],
+      alternateIsAbove: true, injections: again, leavesNothing: false),
     Scenario(
       name: "unattended, frames that were left on a fibre's resumer",
       threads: [
@@ -65,7 +70,7 @@ extension Scenarios {
           .call(
             1,
             [
-              .resume(1), .protect(1, [.untraced([.untraced([.call(2, [.longjmp(1)])])])]), .call(3, []),
+              .resume(1), .protect(1, deeper([.call(2, [.longjmp(1)])])), .call(3, []),
               .resume(1),
               .call(4, []),
             ])
