@@ -37,6 +37,7 @@ enum EquivalentMutants {
     ],
     "log": ["never if v0 == 0": noCapacity],
     "room": [
+      "never if v6 == 0": "it is looked at again, and nobody reads what a child has changed until then",
       "at the limit if v6 >= v4": "then the end is filled up where that need not be",
       "never if v0 == 0":
         "a child finds its whole buffer free, and comes back to where that is looked at",
@@ -58,6 +59,7 @@ enum EquivalentMutants {
       "remove sealed = release v0": sealedLater
     ],
     "setWindow": [
+      "remove restartable to v2 = changes": "no scenario has handlers that switch contexts and come back",
       "at the limit if v0 < 32": guess, "at the limit if v0 < 32 (2)": guess,
       "at the limit if v0 >= v3": "then both are the same",
       "swap depth = v3 and current = 0": committedAsOne,
@@ -78,11 +80,14 @@ enum EquivalentMutants {
       "never if v3 >= 262145": "with a tracer there is a whole window when it is called",
     ],
     "arm": [
+      "remove [v3+16] = v2":
+        "for another stack than the window's: the same code as for the window's, where it is found out",
       "remove disarmed = 0": "then it only looks again at each slow path",
       "remove restartable to v4 = current": shared, "remove restartable to v0 = current": shared,
       "weaken [v0+144] += atomic": statistic,
     ],
     "enter": [
+      "remove restartable to v2 add 1": sameWithDepth,
       "swap current = v5 and depth = v2": committedAsOne,
       "weaken [v0] += atomic (2)":
         "the same code as for calls that are lost without a depth limit, where it is found out",
@@ -96,6 +101,7 @@ enum EquivalentMutants {
         "behind a free place no slot of this key stands either: the search only takes longer",
     ],
     "exit": [
+      "remove restartable to v3 add -1 (2)": sameWithDepth,
       "weaken [v0+128] += atomic": statistic, "weaken [v0+128] += atomic (2)": statistic,
       "remove [v0+128] += atomic (2)": "no scenario returns where it was not entered; ExitTests do",
       "remove [v4] = 0": stale, "remove [v3] = 0": stale,
@@ -119,6 +125,8 @@ enum EquivalentMutants {
     ],
   ]
 
+  private static let sameWithDepth =
+    "with a depth limit, of frames that are not logged: the same code as for others, where it is found out"
   private static let nothingLeft = "an event that says that no frame was left"
   private static let committedAsOne = "committed stores are made as one"
   private static let otherMinimum = "no call takes so long; found out with a minimum of fewer ticks"
