@@ -149,7 +149,7 @@ struct TracedProgram {
       (ThreadContext.position, buffer), (ThreadContext.consumed, buffer),
     ]
     return words.map { (context + UInt64($0.0), $0.1) } + [
-      (control + UInt64(SharedControl.arenaCount), 1),
+      (control + UInt64(SharedControl.owner), 1), (control + UInt64(SharedControl.arenaCount), 1),
       (control + UInt64(SharedControl.arenas), Self.arena.start),
       (control + UInt64(SharedControl.arenas) + 8, Self.arena.count),
     ]

@@ -26,8 +26,8 @@ extension Routine {
     b.move(.v3, .v5)
     b.subtract(.v3, .v0)
     b.branch(.v3, .aboveOrEqual, .immediate(Int32(StackChunk.size)), unmatched)
-    let up = b.here()
     b.branch(.v0, .equal, .v5, top)
+    let up = b.here()
     b.branch(.v0, .aboveOrEqual, .v5, unmatched)
     b.move(.v2, .v0)
     b.subtract(.v2, .v5)
@@ -36,9 +36,10 @@ extension Routine {
     b.load(.v3, .v3, StackChunk.enclosing)
     b.branch(.v0, .aboveOrEqual, .v3, unmatched)
     b.move(.v0, .v3)
-    b.jump(up)
+    b.branch(.v0, .notEqual, .v5, up)
     // Restartable: a handler may leave another window.
     b.endRestartable(again)
+    b.jump(top)
     b.place(unmatched)
     b.count(.unmatchedReturns, environment, scratch: .v0)
     // A return that was armed when its stub had been interrupted (``arm``).

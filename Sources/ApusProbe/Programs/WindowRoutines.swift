@@ -20,8 +20,10 @@ extension Routine {
     let again = b.here()
     let kept = b.label()
     // v2 = which change this is; whatever handlers change from here on, has another number.
-    b.emit(.localAdd(ProbeAddress(.v1, ThreadContext.windowChanges), .immediate(1)))
+    // (Without a tracer, one that comes in between has this number too, but is over.)
     b.load(.v2, .v1, ThreadContext.windowChanges)
+    b.add(.v2, .immediate(1))
+    b.store(.v1, ThreadContext.windowChanges, .v2)
     b.endRestartable(again)
     let change = b.here()
     b.load(.v6, .v1, ThreadContext.windowSlot)

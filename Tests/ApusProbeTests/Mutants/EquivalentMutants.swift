@@ -59,7 +59,7 @@ enum EquivalentMutants {
       "remove sealed = release v0": sealedLater
     ],
     "setWindow": [
-      "remove restartable to v2 = changes": "no scenario has handlers that switch contexts and come back",
+      "remove restartable to changes = v2": "no scenario has handlers that switch contexts and come back",
       "at the limit if v0 < 32": guess, "at the limit if v0 < 32 (2)": guess,
       "at the limit if v0 >= v3": "then both are the same",
       "swap depth = v3 and current = 0": committedAsOne,

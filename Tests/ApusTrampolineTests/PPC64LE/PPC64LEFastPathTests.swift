@@ -98,13 +98,14 @@ struct PPC64LEFastPathTests {
         let end = try #require(blob.offset(of: last)) / 4
         try #require(begin < end)
         ranges += 1
-        // stw, ld, std, bc; or addi or mr, which touch no memory, with committed stores behind them
+        // stw, ld, std, bc; or addi, mr, add or subf, which touch no memory, with committed stores behind them
         let isCommitted = program.instructions.contains {
           if case .committed(last, _) = $0 { true } else { false }
         }
         let word = code[end - 1].word
         let operation = word >> 26
-        let touchesNothing = operation == 14 || operation == 31 && (word >> 1) & 0x3FF == 444
+        let touchesNothing =
+          operation == 14 || operation == 31 && [444, 266, 40].contains((word >> 1) & 0x3FF)
         #expect(
           [36, 58, 62, 16].contains(operation) || isCommitted && touchesNothing,
           "\(program.name): \(code[end - 1].text)")
