@@ -8,12 +8,10 @@ import Testing
     [false, true].map { ModelLayout.environment(timed: $0, waits: $0, depthLimit: depthLimit) }
   }
 
-  @Test func enterIsTheSameButForWhatItLogs() throws {
+  @Test func enterIsTheSameButForWhatItLogs() {
     for environment in Self.environments {
       let registers = Routine.enterRegisters.program(environment)
-      let (code, places) = Self.withoutRegisters(registers, environment)
-      #expect(code == Self.withoutTargets(Routine.enter.program(environment)))
-      #expect(places == 2)
+      Self.expect(registers, toBe: .enter, environment, places: 2)
     }
   }
 
@@ -23,10 +21,17 @@ import Testing
       // It keeps the frame for the registers.
       let kept = try #require(registers.instructions.firstIndex(of: .move(.v5, .v2)))
       registers.instructions.remove(at: kept)
-      let (code, places) = Self.withoutRegisters(registers, environment)
-      #expect(code == Self.withoutTargets(Routine.log.program(environment)))
-      #expect(places == 1)
+      Self.expect(registers, toBe: .log, environment, places: 1)
     }
+  }
+
+  /// The same code, but for so many places where the register file is logged.
+  private static func expect(
+    _ registers: ProbeProgram, toBe routine: Routine, _ environment: ProbeEnvironment, places: Int
+  ) {
+    let (code, found) = withoutRegisters(registers, environment)
+    #expect(code == withoutTargets(routine.program(environment)))
+    #expect(found == places)
   }
 
   @Test func logEntryIsTheSameButForWhatItLogs() throws {

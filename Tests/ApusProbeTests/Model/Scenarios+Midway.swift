@@ -1,5 +1,4 @@
 extension Scenarios {
-  private static let tails: [Op] = [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])]
   private static let out: [Injection] = [
     .handler([.longjmp(1)]), .alternate([.longjmp(1)]), .handler(calls + [.longjmp(1)]),
     .alternate([.call(6, [.call(7, [.longjmp(1)])])]),
@@ -28,7 +27,7 @@ extension Scenarios {
   static let midway: [Scenario] = [
     Scenario(
       name: "jump out of a handler, tail calls",
-      threads: [[.call(1, [.protect(1, tails + tails), .call(5, [])]), .call(2, [])]], injections: out),
+      threads: [[.call(1, [.protect(1, tailing + tailing), .call(5, [])]), .call(2, [])]], injections: out),
     Scenario(
       name: "jump out of a handler, frames that were left",
       threads: [
@@ -47,21 +46,21 @@ extension Scenarios {
       name: "jump out of a handler, dropping", waits: false, ringEvents: 8,
       threads: [
         [
-          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [])])]), .call(5, [])]), .read] + tails),
+          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [])])]), .call(5, [])]), .read] + tailing),
           .call(2, [.read]), .call(4, []),
         ]
       ],
       injections: out + [.handler([.read, .longjmp(1)]), .handler(busy + [.longjmp(1)])]),
     Scenario(
       name: "jump out of a handler, tail calls, dropping", waits: false, ringEvents: 4,
-      threads: [[.call(1, [.protect(1, tails), .read] + tails), .call(2, [.read]), .call(4, [])]],
+      threads: [[.call(1, [.protect(1, tailing), .read] + tailing), .call(2, [.read]), .call(4, [])]],
       injections: out + [.handler([.read, .longjmp(1)])]),
     Scenario(
       name: "jump out of a handler, depth limit", waits: false, depthLimit: 2, ringEvents: 8,
       threads: [
         [
           .call(1, [.protect(1, [.call(2, [.call(3, [])]), .call(4, [])]), .read, .call(5, [])]),
-          .call(1, tails), .call(2, [.read]), .call(4, []),
+          .call(1, tailing), .call(2, [.read]), .call(4, []),
         ]
       ],
       injections: out + [.handler([.read, .longjmp(1)])]),
@@ -92,17 +91,17 @@ extension Scenarios {
       recordsRegisters: true,
       threads: [
         [
-          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [])])]), .call(5, [])]), .read] + tails),
+          .call(1, [.protect(1, [.call(2, [.call(3, [.call(4, [])])]), .call(5, [])]), .read] + tailing),
           .call(2, [.read]), .call(4, []),
         ]
       ],
       injections: out + [.handler([.read, .longjmp(1)])]),
     Scenario(
-      name: "jumps within handlers, tail calls", threads: [tails + tails],
+      name: "jumps within handlers, tail calls", threads: [tailing + tailing],
       injections: [.handler(jumping), .alternate(jumping)], leavesNothing: false),
     Scenario(
       name: "jumps within handlers, dropping", waits: false, ringEvents: 8,
-      threads: [nested + [.read] + tails + [.read] + nested],
+      threads: [nested + [.read] + tailing + [.read] + nested],
       injections: [.handler(jumping), .alternate(jumping), .handler([.read] + jumping)], leavesNothing: false
     ),
   ]

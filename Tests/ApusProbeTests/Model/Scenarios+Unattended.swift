@@ -1,5 +1,4 @@
 extension Scenarios {
-  private static let tails: [Op] = [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])]
   private static let handlers: [Injection] = [
     .unattended(calls, alternate: false), .unattended(calls, alternate: true),
     .unattended(busy, alternate: false), .unattended(busy, alternate: true),
@@ -20,11 +19,12 @@ extension Scenarios {
 
   /// `apus` has died, and signals arrive: every function returns to its caller.
   static let unattended: [Scenario] = [
-    Scenario(name: "unattended", threads: [nested + tails], injections: handlers),
+    Scenario(name: "unattended", threads: [nested + tailing], injections: handlers),
     Scenario(
-      name: "unattended, small buffer", ringEvents: 8, threads: [nested + tails], injections: handlers),
+      name: "unattended, small buffer", ringEvents: 8, threads: [nested + tailing], injections: handlers),
     Scenario(
-      name: "unattended, depth limit", waits: false, depthLimit: 2, ringEvents: 8, threads: [nested + tails],
+      name: "unattended, depth limit", waits: false, depthLimit: 2, ringEvents: 8,
+      threads: [nested + tailing],
       injections: handlers),
     Scenario(
       name: "unattended, frames that were left",
@@ -78,18 +78,18 @@ extension Scenarios {
       ],
       fibres: [[.call(5, [.yield, .call(4, []), .yield])]], injections: handlers, leavesNothing: false),
     Scenario(
-      name: "unattended, minimum duration", minimumTicks: 1 << 20, ringEvents: 8, threads: [nested + tails],
+      name: "unattended, minimum duration", minimumTicks: 1 << 20, ringEvents: 8, threads: [nested + tailing],
       injections: handlers),
     Scenario(
       name: "unattended, children",
       threads: [
-        [.call(1, [.call(2, [.protect(1, [.call(3, [.call(4, [.longjmp(1)])])]), .call(5, [])])])] + tails
+        [.call(1, [.call(2, [.protect(1, [.call(3, [.call(4, [.longjmp(1)])])]), .call(5, [])])])] + tailing
       ],
       injections: [calls, jumping, throwing].flatMap {
         [.inChild($0, alternate: false, boundaries: 40), .inChild($0, alternate: true, boundaries: 40)]
       }, leavesNothing: false),
     Scenario(
-      name: "unattended, registers", ringEvents: 16, recordsRegisters: true, threads: [nested + tails],
+      name: "unattended, registers", ringEvents: 16, recordsRegisters: true, threads: [nested + tailing],
       injections: handlers),
   ]
 }

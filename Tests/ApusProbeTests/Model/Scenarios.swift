@@ -33,6 +33,8 @@ enum Scenarios {
     (0..<8).reduce(operations) { inner, _ in [.untraced(inner)] }
   }
 
+  static let tailing: [Op] = [.call(2, [.tail(3, [.tail(4, [.call(5, [])])])])]
+
   /// Everything that is explored.
   static let all =
     graph + options + minimum + places + entry + count + loader + registers + shared + depth + midway
